@@ -1,0 +1,1 @@
+"""Postroad's MTA, outbound proxy and their admin command."""

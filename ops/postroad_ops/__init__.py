@@ -1,0 +1,1 @@
+"""The front door behind the Makefile: it calls the native commands in order and reports."""

@@ -1,0 +1,1 @@
+"""Components, settings, capacity model and policies of Postroad's stacks."""

@@ -1,0 +1,1 @@
+"""The region in a box: one machine that behaves like the parts of AWS that Postroad uses."""
