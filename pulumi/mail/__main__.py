@@ -1,0 +1,53 @@
+"""The mail of a stack: MTAs, proxies, spools and addresses in every zone, and the domain that mail comes from."""
+
+from postroad_infra.mail_cell import MailCell, MailCellArgs
+from postroad_infra.mail_tiers import MTA, PROXY, MailTiers, TierArgs
+from postroad_infra.sending_domain import SendingDomain, SendingDomainArgs
+from postroad_infra.settings import MailSettings, load_settings
+from postroad_infra.stack_outputs import MailOutputs, NetworkOutputs, export_outputs
+from postroad_infra.tags import Tags
+from postroad_infra.zone import letter
+
+settings = load_settings(MailSettings)
+tags = Tags(settings.stack)
+network = NetworkOutputs.of_stack(settings.zones)
+
+tiers = MailTiers(
+    "mail",
+    TierArgs(
+        network=network,
+        submission_clients=[str(clients) for clients in settings.mta.submission_clients],
+        tags=tags,
+    ),
+)
+cells = {
+    zone: MailCell(
+        f"cell-{letter(zone)}",
+        MailCellArgs(
+            zone=zone,
+            network=network,
+            tiers=tiers,
+            mta=settings.mta,
+            proxy=settings.proxy,
+            protection=settings.protection,
+            tags=tags,
+        ),
+    )
+    for zone in settings.zones
+}
+addresses = {host: address for cell in cells.values() for host, address in cell.sending_addresses.items()}
+domain = SendingDomain(
+    "domain",
+    SendingDomainArgs(domain=settings.domain, addresses=addresses, protection=settings.protection, tags=tags),
+)
+export_outputs(
+    MailOutputs(
+        domain=settings.domain.name,
+        domain_zone_id=domain.zone_id,
+        name_servers=domain.name_servers,
+        sending_addresses=addresses,
+        spool_volume_ids={spool: volume for cell in cells.values() for spool, volume in cell.spool_volume_ids.items()},
+        mta_groups={zone: cell.groups[MTA] for zone, cell in cells.items()},
+        proxy_groups={zone: cell.groups[PROXY] for zone, cell in cells.items()},
+    )
+)
