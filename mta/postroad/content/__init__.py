@@ -1,0 +1,1 @@
+"""What is added to or made of a message: trace headers, DKIM, DSN."""

@@ -1,0 +1,1 @@
+"""Connections to other mail hosts: dialling, sessions, limits per site."""

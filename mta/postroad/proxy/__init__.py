@@ -1,0 +1,1 @@
+"""The outbound proxy: handshake, access rules, relay."""

@@ -1,0 +1,1 @@
+"""When a delivery is due, and what becomes of it."""

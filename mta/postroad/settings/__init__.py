@@ -1,0 +1,1 @@
+"""Configuration files as typed models; a wrong one is reported whole."""

@@ -1,0 +1,67 @@
+"""Events of the two state machines: what the shell that owns the socket must act on."""
+
+from dataclasses import dataclass
+
+from postroad.smtp.envelope import Envelope
+from postroad.smtp.replies import Reply
+
+
+@dataclass(frozen=True, slots=True)
+class MessageReceived:
+    """The client sent a whole message; answer with `accept` or `refuse` before anything else is read.
+
+    `content` is the wire form: CRLF lines, still dot-stuffed (RFC 5321 4.5.2), without the final dot.
+    """
+
+    envelope: Envelope
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class CommandRefused:
+    """A command got a 4yz or 5yz; for logs and counters, nothing is to be done."""
+
+    verb: str
+    reply: str
+
+
+@dataclass(frozen=True, slots=True)
+class SessionEnded:
+    """Send what is left, then close the connection."""
+
+
+ServerEvent = MessageReceived | CommandRefused | SessionEnded
+
+
+@dataclass(frozen=True, slots=True)
+class SessionReady:
+    """The server greeted and answered EHLO: `send` may be called."""
+
+
+@dataclass(frozen=True, slots=True)
+class TlsWanted:
+    """The server said 220 to STARTTLS: do the handshake, then call `tls_established`."""
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionDone:
+    """Each recipient of the transaction has its reply, in order; the next transaction may be sent."""
+
+    replies: tuple[Reply, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRefused:
+    """The server won't take mail on this connection at all; it never got ready."""
+
+    reply: Reply
+
+
+@dataclass(frozen=True, slots=True)
+class SessionClosed:
+    """Nothing more can be sent here: QUIT was answered, or the connection broke. Close it."""
+
+    reply: Reply
+
+
+ClientEvent = SessionReady | TlsWanted | TransactionDone | SessionRefused | SessionClosed

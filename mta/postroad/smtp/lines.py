@@ -1,0 +1,65 @@
+"""Lines: octets in, whole CRLF-terminated lines out."""
+
+
+class LineError(ValueError):
+    """The peer's octets are no line that SMTP allows."""
+
+
+class LineTooLongError(LineError):
+    """A line passed the limit before its CRLF came."""
+
+
+class BareLineEndingError(LineError):
+    """A CR or LF stands alone (RFC 5321 2.3.8 forbids it; request smuggling lives on it)."""
+
+
+class LineBuffer:
+    """Cuts a stream into lines (RFC 5321 2.3.8), never holding more than `limit` octets of an unfinished one."""
+
+    __slots__ = ("_data", "limit")
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self._data = b""
+
+    def __len__(self) -> int:
+        return len(self._data)
+
+    def feed(self, data: bytes) -> None:
+        """Add what the peer sent."""
+        self._data = self._data + data if self._data else data
+
+    def take(self) -> bytes:
+        """All that is buffered; the buffer is empty afterwards."""
+        data, self._data = self._data, b""
+        return data
+
+    def next_line(self) -> bytes | None:
+        """The next line without its CRLF; None until more octets come.
+
+        Raises:
+            LineTooLongError: the line is longer than `limit`.
+            BareLineEndingError: it holds a CR or LF of its own.
+        """
+        data = self._data
+        end = data.find(b"\r\n")
+        if end < 0:
+            if len(data) > self.limit:
+                raise LineTooLongError
+            if b"\n" in data or b"\r" in data[:-1]:
+                raise BareLineEndingError
+            return None
+        if end > self.limit:
+            raise LineTooLongError
+        line = data[:end]
+        self._data = data[end + 2 :]
+        if b"\n" in line or b"\r" in line:
+            raise BareLineEndingError
+        return line
+
+
+def has_bare_line_ending(content: bytes) -> bool:
+    """Whether a CR or LF stands outside a CRLF pair."""
+    # split + join beats three counts and a regular expression on messages of usual size.
+    rest = b"".join(content.split(b"\r\n"))
+    return b"\n" in rest or b"\r" in rest

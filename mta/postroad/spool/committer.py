@@ -1,0 +1,66 @@
+"""Group commit: one fdatasync for all who wait, in a thread of its own."""
+
+import asyncio
+import os
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from postroad.spool.segment import sync_folder
+
+
+@dataclass(slots=True)
+class SyncJob:
+    """What one round makes durable, in this order: files, the folder's names; then what it removes."""
+
+    sync: list[int]
+    close: list[int] = field(default_factory=list)
+    folder: Path | None = None
+    remove: list[Path] = field(default_factory=list)
+
+
+class Committer:
+    """Runs sync jobs one after another off the event loop.
+
+    Args:
+        done: called on the loop after each job.
+        failed: called **in the thread** with the error of a sync. What was written may be gone although a second
+            sync would report success (the kernel drops the dirty pages), so the only safe answer is to end the process.
+    """
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, done: Callable[[], None], failed: Callable[[OSError], None]
+    ) -> None:
+        self._loop = loop
+        self._done = done
+        self._failed = failed
+        self._jobs: queue.SimpleQueue[SyncJob | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="spool-commit", daemon=True)
+        self._thread.start()
+
+    def submit(self, job: SyncJob) -> None:
+        """Queue a job."""
+        self._jobs.put(job)
+
+    def stop(self) -> None:
+        """Finish what is queued and end the thread."""
+        self._jobs.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            try:
+                for fd in job.sync:
+                    os.fdatasync(fd)
+                if job.folder is not None:
+                    sync_folder(job.folder)
+            except OSError as error:
+                self._failed(error)
+                return
+            for fd in job.close:
+                os.close(fd)
+            for path in job.remove:
+                path.unlink(missing_ok=True)
+            self._loop.call_soon_threadsafe(self._done)

@@ -1,0 +1,422 @@
+"""The spool: an append-only log of messages and outcomes with group commit."""
+
+import asyncio
+import contextlib
+import errno
+import os
+import time
+import zlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from postroad.spool.committer import Committer, SyncJob
+from postroad.spool.compaction import should_compact
+from postroad.spool.lock import SpoolLock
+from postroad.spool.message import Delivery, Location, Message
+from postroad.spool.record import MessageMeta, OutcomeMeta, RecordKind, check_of, encode_record
+from postroad.spool.recovery import Recovered, keep_aside, read_spool
+from postroad.spool.segment import Segment, segment_path
+
+SEGMENT_SIZE = 64 << 20
+_IOV_MAX = 1024
+_OUTCOME_SYNC_DELAY = 0.05
+_RETRY_FULL = 1.0
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+
+
+class SpoolError(RuntimeError):
+    """The spool could not do it."""
+
+
+class SpoolFullError(SpoolError):
+    """No room on disk; nothing was accepted and nothing is lost."""
+
+
+class UnreadableError(SpoolError):
+    """A message's octets on disk are not what was written."""
+
+
+Done = Callable[[SpoolError | None], None]
+
+
+class Spool:
+    """Messages on disk. `append` calls back once the message would survive power loss, and not before.
+
+    Writes go to the page cache at the end of each turn of the event loop, so that an outcome survives a crash of the
+    process at once; the sync that makes them survive power loss runs in a thread and serves all that wait.
+
+    Args:
+        folder: where it lies; made if it is missing.
+        fatal: called, possibly in a thread, when a write or sync failed in a way that leaves the disk's state
+            unknown. It must end the process.
+        segment_size: octets after which a new segment begins.
+        min_free: octets of the file system that messages may not use, so that outcomes still find room.
+
+    Raises:
+        SpoolInUseError: another process owns the folder.
+        OSError: the folder can't be made, read or written.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        fatal: Callable[[OSError], None],
+        segment_size: int = SEGMENT_SIZE,
+        min_free: int = 0,
+    ) -> None:
+        self.folder = folder
+        self._fatal = fatal
+        self._segment_size = segment_size
+        self._min_free = min_free
+        self._loop = asyncio.get_running_loop()
+        folder.mkdir(mode=0o700, exist_ok=True)
+        self._lock = SpoolLock(folder)
+        self.recovered: Recovered = read_spool(folder)
+        keep_aside(folder, self.recovered.damage)
+        self._segments: list[Segment] = self.recovered.segments
+        self._by_number = {segment.number: segment for segment in self._segments}
+        self._residents: dict[int, dict[int, Message]] = {segment.number: {} for segment in self._segments}
+        for message in self.recovered.messages.values():
+            assert message.location is not None
+            self._residents[message.location.segment][message.id] = message
+        # Wall clock in the high bits: ids stay unique even if the spool was emptied in between.
+        self._next_id = max(self.recovered.highest_id + 1, int(time.time() * 1000) << 20)
+        self._fd = -1
+        self._appends: list[tuple[Message, Done]] = []
+        self._outcomes: list[bytes] = []
+        self._copies: list[tuple[Message, Sequence[bytes]]] = []
+        self._waiting: list[Done] = []
+        self._in_sync: list[Done] = []
+        self._retired: list[int] = []
+        self._remove: list[Path] = []
+        self._folder_changed = False
+        self._flush_scheduled = self._syncing = self._dirty = self._compacting = False
+        self._sync_timer: asyncio.TimerHandle | None = None
+        self._free_checked = -1.0
+        self._has_room = True
+        self.commits = 0
+        self._committer = Committer(self._loop, self._synced, fatal)
+        self._new_segment()
+        self._reclaim()
+
+    def take_recovered(self) -> list[Message]:
+        """The messages that the log held at the start; given once."""
+        messages = list(self.recovered.messages.values())
+        self.recovered.messages.clear()
+        return messages
+
+    def next_id(self) -> int:
+        """A new message's id; ids grow."""
+        self._next_id += 1
+        return self._next_id
+
+    @property
+    def octets(self) -> int:
+        """Size of all segments."""
+        return sum(segment.size for segment in self._segments)
+
+    @property
+    def live_octets(self) -> int:
+        """Size of the messages that are not finished."""
+        return sum(segment.live_octets for segment in self._segments)
+
+    @property
+    def segments(self) -> int:
+        """How many segments there are."""
+        return len(self._segments)
+
+    def has_room(self) -> bool:
+        """Whether the file system still has `min_free`; looked up once a second."""
+        now = self._loop.time()
+        if now >= self._free_checked + 1.0:
+            self._free_checked = now
+            stat = os.statvfs(self.folder)
+            self._has_room = stat.f_bavail * stat.f_frsize >= self._min_free
+        return self._has_room
+
+    def append(self, message: Message, done: Done) -> None:
+        """Store a message with its `content`; `done(None)` when it is durable, `done(error)` if it isn't stored."""
+        if not self.has_room():
+            self._loop.call_soon(done, SpoolFullError(f"less than {self._min_free} octets free in {self.folder}"))
+            return
+        self._appends.append((message, done))
+        self._schedule_flush()
+
+    def record_outcome(
+        self,
+        delivery: Delivery,
+        *,
+        delivered: tuple[int, ...] = (),
+        bounced: tuple[int, ...] = (),
+        deferred: tuple[int, ...] = (),
+    ) -> None:
+        """Note what became of a delivery's recipients (RFC 5321 6.1: from here on it is known).
+
+        A delivery with deferred recipients goes on with those alone, at its `attempts`, `due` and `reply`; one
+        without is over, and with the last one its message is finished.
+        """
+        message = delivery.message
+        if deferred:
+            delivery.recipients = deferred
+        else:
+            message.deliveries.remove(delivery)
+        if not message.deliveries:
+            self._outcomes.append(encode_record(RecordKind.FINISHED, message.id))
+            self._forget(message)
+        else:
+            meta = OutcomeMeta(delivered, bounced, deferred, delivery.attempts, delivery.due, delivery.reply)
+            self._outcomes.append(encode_record(RecordKind.OUTCOME, message.id, meta))
+        self._schedule_flush()
+
+    async def read(self, message: Message) -> bytes:
+        """A message's body from disk.
+
+        Raises:
+            UnreadableError: it isn't what was written.
+        """
+        for _ in range(3):
+            location = message.location
+            assert location is not None
+            path = self._by_number[location.segment].path
+            try:
+                body = await self._loop.run_in_executor(None, _read_file, path, location.offset, location.size)
+            except FileNotFoundError:
+                continue  # compaction moved it meanwhile
+            if zlib.crc32(body) != location.check:
+                raise UnreadableError(f"message {message.queue_id} at {path}:{location.offset} fails its checksum")
+            return body
+        raise UnreadableError(f"message {message.queue_id} is not where it should be")
+
+    async def close(self) -> None:
+        """Write and sync what is left, and let others have the spool."""
+        self._flush()
+        while self._syncing or self._waiting or self._dirty:
+            self._start_sync()
+            await asyncio.sleep(0.002)
+        self._committer.stop()
+        os.close(self._fd)
+        self._lock.release()
+
+    def _schedule_flush(self) -> None:
+        if not self._flush_scheduled:
+            self._flush_scheduled = True
+            self._loop.call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._flush_scheduled = False
+        appends, self._appends = self._appends, []
+        copies, self._copies = self._copies, []
+        outcomes, self._outcomes = self._outcomes, []
+        if not (appends or copies or outcomes):
+            return
+        try:
+            if self._segments[-1].size >= self._segment_size:
+                self._new_segment()
+            self._write_batch(appends, copies, outcomes)
+        except OSError as error:
+            if error.errno not in _NO_SPACE:
+                self._fatal(error)
+                raise
+            self._write_when_full(appends, copies, outcomes)
+            return
+        self._waiting.extend(done for _, done in appends)
+        self._dirty = True
+        if self._waiting or copies:
+            self._start_sync()
+        elif self._sync_timer is None:
+            self._sync_timer = self._loop.call_later(_OUTCOME_SYNC_DELAY, self._start_sync)
+
+    def _write_when_full(
+        self,
+        appends: list[tuple[Message, Done]],
+        copies: list[tuple[Message, Sequence[bytes]]],
+        outcomes: list[bytes],
+    ) -> None:
+        """The disk is full: no message is taken, outcomes are kept until there is room."""
+        self._has_room = False
+        self._free_checked = self._loop.time()
+        self._copies = [*copies, *self._copies]
+        self._outcomes = [*outcomes, *self._outcomes]
+        if outcomes or copies:
+            self._flush_scheduled = True
+            self._loop.call_later(_RETRY_FULL, self._flush)
+        error = SpoolFullError(f"no space left for {self.folder}")
+        for _, done in appends:
+            done(error)
+
+    def _write_batch(
+        self,
+        appends: list[tuple[Message, Done]],
+        copies: list[tuple[Message, Sequence[bytes]]],
+        outcomes: list[bytes],
+    ) -> None:
+        segment = self._segments[-1]
+        start = offset = segment.size
+        pieces: list[bytes] = []
+        placed: list[tuple[Message, Location]] = []
+        for message, content in [*copies, *((message, message.content or ()) for message, _ in appends)]:
+            if message.location is not None and not message.deliveries:
+                continue  # finished while its copy waited
+            check = check_of(content) if message.location is None else message.location.check
+            head = _message_record(message, check)
+            placed.append((message, Location(segment.number, offset + len(head), message.size, check)))
+            state = _state_records(message) if message.location is not None else b""
+            pieces.append(head)
+            pieces.extend(content)
+            if state:
+                pieces.append(state)
+            offset += len(head) + message.size + len(state)
+        pieces.extend(outcomes)
+        offset += sum(map(len, outcomes))
+        self._write(pieces, start, offset - start)
+        segment.size = offset
+        for message, location in placed:
+            if message.location is not None:
+                self._forget(message)  # its old place
+            message.location = location
+            self._residents[segment.number][message.id] = message
+            segment.live_messages += 1
+            segment.live_octets += message.size
+
+    def _write(self, pieces: list[bytes], start: int, size: int) -> None:
+        """Append all pieces or nothing."""
+        written = 0
+        try:
+            for first in range(0, len(pieces), _IOV_MAX):
+                part = pieces[first : first + _IOV_MAX]
+                want = sum(map(len, part))
+                got = os.writev(self._fd, part)
+                if got < want:
+                    rest = memoryview(b"".join(part))[got:]
+                    while rest:
+                        rest = rest[os.write(self._fd, rest) :]
+                written += want
+        except OSError:
+            # Half a batch is on disk: take it back, so that the next record follows a whole one.
+            os.ftruncate(self._fd, start)
+            raise
+        assert written == size
+
+    def _new_segment(self) -> None:
+        number = self._segments[-1].number + 1 if self._segments else 1
+        path = segment_path(self.folder, number)
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        head = encode_record(RecordKind.SEGMENT, number)
+        try:
+            if os.write(fd, head) != len(head):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        except OSError:
+            os.close(fd)
+            with contextlib.suppress(OSError):
+                path.unlink()
+            raise
+        if self._fd >= 0:
+            self._retired.append(self._fd)
+        self._fd = fd
+        self._folder_changed = self._dirty = True
+        segment = Segment(number, path, len(head))
+        self._segments.append(segment)
+        self._by_number[number] = segment
+        self._residents[number] = {}
+
+    def _start_sync(self) -> None:
+        if self._syncing:
+            return
+        if self._sync_timer is not None:
+            self._sync_timer.cancel()
+            self._sync_timer = None
+        self._syncing = True
+        self._dirty = False
+        self._in_sync, self._waiting = self._waiting, []
+        retired, self._retired = self._retired, []
+        remove, self._remove = self._remove, []
+        folder = self.folder if self._folder_changed or remove else None
+        self._folder_changed = False
+        self._committer.submit(SyncJob([*retired, self._fd], retired, folder, remove))
+
+    def _synced(self) -> None:
+        self._syncing = False
+        self.commits += 1
+        done, self._in_sync = self._in_sync, []
+        for callback in done:
+            callback(None)
+        if self._waiting:
+            self._start_sync()
+        elif self._dirty and self._sync_timer is None:
+            self._sync_timer = self._loop.call_later(_OUTCOME_SYNC_DELAY, self._start_sync)
+        self._reclaim()
+
+    def _forget(self, message: Message) -> None:
+        """The message's octets at its present place are no longer wanted."""
+        assert message.location is not None
+        segment = self._by_number[message.location.segment]
+        if self._residents[segment.number].pop(message.id, None) is not None:
+            segment.live_messages -= 1
+            segment.live_octets -= message.size
+
+    def _reclaim(self) -> None:
+        """Remove the oldest segments as far as nothing in them is wanted; else see whether to compact."""
+        while len(self._segments) > 1 and not self._segments[0].live_messages and not self._compacting:
+            segment = self._segments.pop(0)
+            del self._by_number[segment.number], self._residents[segment.number]
+            # Removed with the next sync, behind it: what moved out of it is durable by then.
+            self._remove.append(segment.path)
+            self._dirty = True
+        if self._dirty and not self._syncing and self._sync_timer is None:
+            self._sync_timer = self._loop.call_later(_OUTCOME_SYNC_DELAY, self._start_sync)
+        if not self._compacting and should_compact(
+            segments=len(self._segments),
+            octets=self.octets,
+            live_octets=self.live_octets,
+            segment_size=self._segment_size,
+        ):
+            self._compacting = True
+            self._compaction = self._loop.create_task(self._compact())
+
+    async def _compact(self) -> None:
+        """Copy what lives in the oldest segment to the newest one; `_reclaim` then removes it."""
+        oldest = self._segments[0]
+        try:
+            for message in list(self._residents[oldest.number].values()):
+                location = message.location
+                assert location is not None
+                body = await self._loop.run_in_executor(None, _read_file, oldest.path, location.offset, location.size)
+                if message.deliveries:
+                    # A damaged body is copied with its old checksum: it stays detectable.
+                    self._copies.append((message, (body,)))
+                    self._schedule_flush()
+        finally:
+            self._compacting = False
+
+
+def _message_record(message: Message, check: int) -> bytes:
+    meta = MessageMeta(message.received, message.sender, message.recipients, message.eight_bit, message.smtputf8)
+    return encode_record(RecordKind.MESSAGE, message.id, meta, message.size, check)
+
+
+def _state_records(message: Message) -> bytes:
+    """What is known of a message's recipients, for a copy of it."""
+    open_ones = {index for delivery in message.deliveries for index in delivery.recipients}
+    finished = tuple(index for index in range(len(message.recipients)) if index not in open_ones)
+    records = []
+    if finished:
+        records.append(encode_record(RecordKind.OUTCOME, message.id, OutcomeMeta(delivered=finished)))
+    for item in message.deliveries:
+        if item.attempts:
+            meta = OutcomeMeta((), (), item.recipients, item.attempts, item.due, item.reply)
+            records.append(encode_record(RecordKind.OUTCOME, message.id, meta))
+    return b"".join(records)
+
+
+def _read_file(path: Path, offset: int, size: int) -> bytes:
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        pieces = []
+        while size > 0 and (piece := os.pread(fd, size, offset)):
+            pieces.append(piece)
+            offset += len(piece)
+            size -= len(piece)
+        return b"".join(pieces)
+    finally:
+        os.close(fd)

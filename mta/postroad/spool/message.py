@@ -1,0 +1,68 @@
+"""A message in the spool, and the deliveries that are still to be made of it."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True, eq=False)
+class Location:
+    """Where a message's body lies on disk; compaction moves it."""
+
+    segment: int
+    offset: int
+    size: int
+    check: int
+
+
+@dataclass(slots=True, eq=False)
+class Delivery:
+    """Recipients of one message that go to one domain, with their common schedule."""
+
+    message: "Message"
+    domain: bytes
+    recipients: tuple[int, ...]
+    """Indexes into the message's recipients."""
+    attempts: int = 0
+    due: float = 0.0
+    """Unix time of the next attempt."""
+    reply: str = ""
+    """Why the last attempt failed."""
+
+    @property
+    def addresses(self) -> list[bytes]:
+        """The recipients' addresses."""
+        recipients = self.message.recipients
+        return [recipients[index] for index in self.recipients]
+
+
+@dataclass(slots=True, eq=False)
+class Message:
+    """An accepted message: its envelope in memory, its body on disk."""
+
+    id: int
+    received: float
+    """Unix time of acceptance."""
+    sender: bytes
+    recipients: tuple[bytes, ...]
+    size: int
+    eight_bit: bool = False
+    smtputf8: bool = False
+    location: Location | None = None
+    content: tuple[bytes, ...] | None = None
+    """The body while it is also in memory (until the first attempt ends)."""
+    deliveries: list[Delivery] = field(default_factory=list)
+    """What is still open; the message is finished when this is empty."""
+
+    @property
+    def queue_id(self) -> str:
+        """The id as people see it."""
+        return f"{self.id:x}"
+
+
+def split_by_domain(recipients: tuple[bytes, ...]) -> dict[bytes, tuple[int, ...]]:
+    """Indexes of recipients by the domain that they go to."""
+    if len(recipients) == 1:
+        return {recipients[0].rpartition(b"@")[2].lower(): (0,)}
+    groups: dict[bytes, list[int]] = {}
+    for index, recipient in enumerate(recipients):
+        groups.setdefault(recipient.rpartition(b"@")[2].lower(), []).append(index)
+    return {domain: tuple(indexes) for domain, indexes in groups.items()}

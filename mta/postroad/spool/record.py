@@ -1,0 +1,135 @@
+"""Records: what a segment is made of, as octets.
+
+A record is a header of 36 octets, its meta (msgpack), its body. One checksum covers header and meta, another the body,
+so that recovery can walk a log without reading the messages in it.
+"""
+
+import struct
+import zlib
+from collections.abc import Sequence
+from enum import IntEnum
+from typing import NamedTuple
+
+import msgspec
+
+MAGIC = b"PRs1"
+_HEADER = struct.Struct("<4sBBHQIIII")
+_CHECK = struct.Struct("<I")
+HEADER_SIZE = _HEADER.size + _CHECK.size
+VERSION = 1
+MAX_META = 16 << 20
+MAX_BODY = 1 << 30
+
+
+class RecordKind(IntEnum):
+    """What a record says."""
+
+    SEGMENT = 1
+    """The first record of each segment; its id is the segment's number."""
+    MESSAGE = 2
+    """A message was accepted; meta is `MessageMeta`, the body the message."""
+    OUTCOME = 3
+    """Recipients of a message got their answer; meta is `OutcomeMeta`."""
+    FINISHED = 4
+    """All recipients of a message that were still open are done; no meta."""
+
+
+class MessageMeta(msgspec.Struct, array_like=True, gc=False):
+    """What the spool keeps of a message besides its body. New fields go to the end, with a default."""
+
+    received: float
+    """Unix time of acceptance."""
+    sender: bytes
+    recipients: tuple[bytes, ...]
+    eight_bit: bool = False
+    smtputf8: bool = False
+
+
+class OutcomeMeta(msgspec.Struct, array_like=True, gc=False):
+    """What became of recipients, named by their index in the message."""
+
+    delivered: tuple[int, ...] = ()
+    bounced: tuple[int, ...] = ()
+    deferred: tuple[int, ...] = ()
+    attempts: int = 0
+    """Attempts made for the deferred ones."""
+    due: float = 0.0
+    """Unix time of their next attempt."""
+    reply: str = ""
+    """Why they were deferred."""
+
+
+class Record(NamedTuple):
+    """A record as found in a segment."""
+
+    kind: RecordKind
+    id: int
+    meta: bytes
+    offset: int
+    """Where the record begins in its segment."""
+    body_size: int
+    body_check: int
+
+    @property
+    def body_offset(self) -> int:
+        """Where the body begins in the segment."""
+        return self.offset + HEADER_SIZE + len(self.meta)
+
+    @property
+    def end(self) -> int:
+        """Where the next record begins."""
+        return self.body_offset + self.body_size
+
+
+class RecordError(ValueError):
+    """The octets are no whole record."""
+
+
+_encode = msgspec.msgpack.Encoder().encode
+decode_message_meta = msgspec.msgpack.Decoder(MessageMeta).decode
+decode_outcome_meta = msgspec.msgpack.Decoder(OutcomeMeta).decode
+
+
+def check_of(body: Sequence[bytes]) -> int:
+    """The checksum of a body in pieces."""
+    check = 0
+    for piece in body:
+        check = zlib.crc32(piece, check)
+    return check
+
+
+def encode_record(
+    kind: RecordKind, id: int, meta: msgspec.Struct | None = None, body_size: int = 0, body_check: int = 0
+) -> bytes:
+    """Header and meta of a record; the body follows it in the segment."""
+    encoded = b"" if meta is None else _encode(meta)
+    header = _HEADER.pack(MAGIC, kind, VERSION, 0, id, len(encoded), body_size, body_check, 0)
+    return b"".join((header, _CHECK.pack(zlib.crc32(encoded, zlib.crc32(header))), encoded))
+
+
+def read_record(data: bytes | memoryview, offset: int) -> Record:
+    """The record at `offset`, its body not looked at beyond that it is there.
+
+    Raises:
+        RecordError: there is none, or only a part of one.
+    """
+    if len(data) - offset < HEADER_SIZE:
+        raise RecordError("torn header")
+    head = bytes(data[offset : offset + HEADER_SIZE])
+    magic, kind, version, _, id, meta_size, body_size, body_check, _ = _HEADER.unpack_from(head)
+    if magic != MAGIC or meta_size > MAX_META or body_size > MAX_BODY:
+        raise RecordError("no record")
+    meta_end = offset + HEADER_SIZE + meta_size
+    if meta_end > len(data):
+        raise RecordError("torn meta")
+    meta = bytes(data[offset + HEADER_SIZE : meta_end])
+    if zlib.crc32(meta, zlib.crc32(head[: _HEADER.size])) != _CHECK.unpack_from(head, _HEADER.size)[0]:
+        raise RecordError("wrong checksum")
+    if version != VERSION or kind not in _KINDS:
+        raise RecordError(f"record of version {version}, kind {kind}: written by a newer release?")
+    if meta_end + body_size > len(data):
+        raise RecordError("torn body")
+    return Record(RecordKind(kind), id, meta, offset, body_size, body_check)
+
+
+_KINDS = frozenset(RecordKind)
