@@ -1,0 +1,116 @@
+"""The API's HTTP side: one request at a time, each change on disk before its answer."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import socket
+import threading
+from collections.abc import Callable, Iterable
+from typing import Any
+from urllib.parse import parse_qs
+
+import structlog
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+
+from postroad_region.api.state import StateFile
+
+log = structlog.get_logger("api")
+
+READS = re.compile(r"^(Describe|Get|List|Head|Lookup|Receive|Test)")
+LARGEST_FORM = 1 << 20
+STATUS_PATH = "/_postroad/status"
+
+
+class Api:
+    """moto behind a lock and a state file; `changed` is called after every change, in the request's thread."""
+
+    def __init__(self, state: StateFile, changed: Callable[[], None]) -> None:
+        self.lock = threading.RLock()
+        self._state = state
+        self._changed = changed
+        self._moto = DomainDispatcherApplication(create_backend_app)
+        self._servers: list[BaseWSGIServer] = []
+        self.status: Callable[[], dict[str, Any]] = dict
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """The WSGI entry."""
+        path = str(environ.get("PATH_INFO", ""))
+        if path == STATUS_PATH:
+            document = json.dumps(self.status(), default=str).encode()
+            start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(document)))])
+            return [document]
+        if path.startswith("/moto-api"):
+            start_response("404 Not Found", [("Content-Length", "0")])
+            return [b""]
+        captured: list[Any] = []
+
+        def capture(status: str, headers: list[tuple[str, str]], info: Any = None) -> Callable[[bytes], None]:
+            captured[:] = [status, headers]
+            return lambda _: None
+
+        action = action_of(environ)
+        with self.lock:
+            body = b"".join(self._moto(environ, capture))
+            number = 0 if is_read(environ, action) else self._state.changed()
+        status, headers = captured
+        if number:
+            self._state.wait_saved(number, self.lock)
+            self._changed()
+            log.info("change", action=action or f"{environ['REQUEST_METHOD']} {path}", status=status.split()[0])
+        start_response(status, headers)
+        return [body]
+
+    def serve(self, listener: socket.socket, name: str) -> None:
+        """Answer on a listening socket in a thread of its own."""
+        host, port = listener.getsockname()[:2]
+        server = make_server(host, port, self, threaded=True, request_handler=_Handler, fd=listener.fileno())
+        server.postroad_listener = listener  # type: ignore[attr-defined]
+        self._servers.append(server)
+        threading.Thread(target=server.serve_forever, name=name, daemon=True).start()
+
+    def stop(self) -> None:
+        """Stop answering."""
+        for server in self._servers:
+            server.shutdown()
+            server.server_close()
+
+    def save(self) -> None:
+        """Save what the region itself changed in the backends."""
+        with self.lock:
+            number = self._state.changed()
+        self._state.wait_saved(number, self.lock)
+
+
+def action_of(environ: dict[str, Any]) -> str:
+    """The API action of a query or JSON protocol request; empty for REST ones."""
+    target = str(environ.get("HTTP_X_AMZ_TARGET", ""))
+    if target:
+        return target.rsplit(".", 1)[-1]
+    query = parse_qs(str(environ.get("QUERY_STRING", "")))
+    if "Action" in query:
+        return query["Action"][0]
+    if "x-www-form-urlencoded" not in str(environ.get("CONTENT_TYPE", "")):
+        return ""
+    length = int(environ.get("CONTENT_LENGTH") or 0)
+    if length > LARGEST_FORM:
+        return ""
+    octets = environ["wsgi.input"].read(length)
+    environ["wsgi.input"] = io.BytesIO(octets)
+    return parse_qs(octets.decode("utf-8", "replace")).get("Action", [""])[0]
+
+
+def is_read(environ: dict[str, Any], action: str) -> bool:
+    """Whether a request can't change anything."""
+    if action:
+        return READS.match(action) is not None
+    return environ["REQUEST_METHOD"] in ("GET", "HEAD", "OPTIONS")
+
+
+class _Handler(WSGIRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log(self, type: str, message: str, *args: Any) -> None:
+        """Changes are logged by the API itself; reads aren't."""

@@ -1,0 +1,186 @@
+"""What the API says should exist, read from moto's backends in one go as plain values."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network
+from typing import Any
+
+from moto.ec2.models import ec2_backends
+
+from postroad_region import addresses
+from postroad_region.api.patches import DELETED_VOLUMES
+from postroad_region.fabric.model import Fabric, Interface, Route, RouteTable, Rule, SecurityGroup, Subnet
+from postroad_region.hypervisor.model import Instance
+
+PROTOCOLS = {"-1": "all", "tcp": "tcp", "udp": "udp", "icmp": "icmp"}
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The wanted fabric and instances, and the volumes whose data may go."""
+
+    fabric: Fabric
+    instances: tuple[Instance, ...]
+    deleted_volumes: tuple[str, ...]
+    volumes: tuple[str, ...]
+
+
+def take(account: str, region: str) -> Snapshot:
+    """The wanted state; call it while no request changes the backends."""
+    backend = ec2_backends[account][region]
+    tables = {table.id: table for table in backend.route_tables.values()}
+    vpcs = tuple((vpc.id, IPv4Network(vpc.cidr_block)) for vpc in backend.vpcs.values() if _in_box(vpc.cidr_block))
+    networks = dict(vpcs)
+    subnets = {
+        subnet.id: Subnet(
+            id=subnet.id,
+            vpc_id=subnet.vpc_id,
+            network=IPv4Network(subnet.cidr_block),
+            zone=subnet.availability_zone,
+            route_table=_table_of(subnet, tables),
+        )
+        for zone in backend.subnets.values()
+        for subnet in zone.values()
+        if subnet.vpc_id in networks
+    }
+    used = {subnet.route_table for subnet in subnets.values()}
+    instances = tuple(
+        instance
+        for reservation in backend.reservations.values()
+        for described in reservation.instances
+        if (instance := _instance(described, backend, subnets, networks, account, region))
+    )
+    running = [instance for instance in instances if instance.state == "running"]
+    groups = {group.id: group for in_vpc in backend.groups.values() for group in in_vpc.values()}
+    fabric = Fabric(
+        vpcs=vpcs,
+        subnets=tuple(subnets.values()),
+        route_tables=tuple(_route_table(tables[i], backend) for i in sorted(used)),
+        groups=tuple(_group(group, groups) for group in groups.values() if group.vpc_id in networks),
+        interfaces=tuple(interface for instance in running for interface in instance.interfaces),
+    )
+    volumes = tuple(backend.volumes)
+    return Snapshot(fabric, instances, tuple(backend.__dict__.get(DELETED_VOLUMES, ())), volumes)
+
+
+def _in_box(cidr: str) -> bool:
+    return IPv4Network(cidr).subnet_of(addresses.VPC_RANGE)
+
+
+def _table_of(subnet: Any, tables: dict[str, Any]) -> str:
+    """The subnet's own route table, else the VPC's main one."""
+    main = ""
+    for table in tables.values():
+        if subnet.id in table._associations.values():
+            return str(table.id)
+        if table.vpc_id == subnet.vpc_id and table.main_association_id:
+            main = str(table.id)
+    return main
+
+
+def _route_table(table: Any, backend: Any) -> RouteTable:
+    routes = tuple(
+        Route(IPv4Network(route.destination_cidr_block), _target(route))
+        for route in table._routes.values()
+        if route.destination_cidr_block
+    )
+    services = any(
+        table.id in (endpoint.route_table_ids or []) and endpoint.service_name.endswith(".s3")
+        for endpoint in backend.vpc_end_points.values()
+        if endpoint.state == "available"
+    )
+    # What reaches the internet gateway reaches S3's public endpoint as well.
+    return RouteTable(table.id, routes, services or any(route.target == "internet" for route in routes))
+
+
+def _target(route: Any) -> str:
+    if route.local:
+        return "local"
+    if route.vpc_pcx is not None:
+        return "peering" if route.vpc_pcx._status.code == "active" else "blackhole"
+    gateway = route.gateway
+    return "internet" if gateway is not None and gateway.id.startswith("igw-") else "blackhole"
+
+
+def _group(group: Any, groups: dict[str, Any]) -> SecurityGroup:
+    return SecurityGroup(
+        id=group.id,
+        ingress=tuple(rule for r in group.ingress_rules if (rule := _rule(r, groups))),
+        egress=tuple(rule for r in group.egress_rules if (rule := _rule(r, groups))),
+    )
+
+
+def _rule(rule: Any, groups: dict[str, Any]) -> Rule | None:
+    protocol = PROTOCOLS.get(str(rule.ip_protocol))
+    cidr = rule.ip_range.get("CidrIp")
+    other = rule.source_group.get("GroupId") if rule.source_group else None
+    if protocol is None or (not cidr and other not in groups):
+        return None
+    ports = None if rule.from_port in (None, -1) else (int(rule.from_port), int(rule.to_port))
+    networks = (IPv4Network(cidr, strict=False),) if cidr else ()
+    return Rule(protocol, ports, networks, (str(other),) if other else ())
+
+
+def _instance(
+    described: Any,
+    backend: Any,
+    subnets: dict[str, Subnet],
+    networks: dict[str, IPv4Network],
+    account: str,
+    region: str,
+) -> Instance | None:
+    if described.state == "terminated" or described.subnet_id not in subnets:
+        return None
+    key = backend.key_pairs.get(described.key_name)
+    user_data = described.user_data
+    return Instance(
+        id=described.id,
+        state="running" if described.state == "running" else "stopped",
+        image=described.image_id,
+        type=described.instance_type,
+        zone=described.availability_zone,
+        region=region,
+        account=account,
+        interfaces=tuple(_interface(index, nic, described, subnets) for index, nic in sorted(described.nics.items())),
+        resolver=addresses.resolver_of(networks[subnets[described.subnet_id].vpc_id]),
+        volumes=tuple(
+            block.volume_id
+            for device, block in described.block_device_mapping.items()
+            if device not in ("/dev/sda1", "/dev/xvda") and device != described.root_device_name
+        ),
+        key_name=described.key_name or "",
+        public_key=(key.material_public or b"").decode() if key else "",
+        user_data=base64.b64decode(user_data) if user_data else b"",
+        role=_role(described.iam_instance_profile),
+        tags={tag["key"]: tag["value"] for tag in described.get_tags()},
+        launched=described.launch_time.isoformat(),
+    )
+
+
+def _interface(index: int, nic: Any, described: Any, subnets: dict[str, Subnet]) -> Interface:
+    private = [IPv4Address(nic.private_ip_address)]
+    private += [
+        IPv4Address(entry["PrivateIpAddress"])
+        for entry in nic.private_ip_addresses
+        if entry["PrivateIpAddress"] != nic.private_ip_address
+    ]
+    public = ((private[0], IPv4Address(nic.public_ip)),) if nic.public_ip else ()
+    return Interface(
+        id=nic.id,
+        instance_id=described.id,
+        subnet=subnets[nic.subnet.id],
+        addresses=tuple(private),
+        mac=nic.mac_address,
+        index=index,
+        groups=tuple(sorted(group.id for group in nic.group_set)),
+        public=public,
+    )
+
+
+def _role(profile: Any) -> str:
+    if not profile:
+        return ""
+    name = profile.get("Name") or str(profile.get("Arn", "")).rsplit("/", 1)[-1]
+    return str(name)

@@ -1,0 +1,120 @@
+"""The region's daemon: serves the AWS API and makes the machine match it.
+
+It may be killed at any moment: what should be is in the saved API state, what is can be seen on the machine, and the next daemon goes on from there.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import signal
+import socket
+import threading
+from typing import Any
+
+import structlog
+
+from postroad_region import addresses, guard
+from postroad_region.api import seed
+from postroad_region.errors import RegionError
+from postroad_region.fabric import links
+from postroad_region.fabric.namespace import listen_in
+from postroad_region.hypervisor import base_image, volumes
+from postroad_region.hypervisor.metadata import MetadataService
+from postroad_region.hypervisor.model import Instance
+from postroad_region.paths import Paths
+
+log = structlog.get_logger("daemon")
+
+API_PORT = 5580
+IDLE_SECONDS = 2.0
+
+
+class Daemon:
+    """Owns the API, the metadata service, the reconciler, DNS and the world, for as long as it lives."""
+
+    def __init__(self, paths: Paths) -> None:
+        self._paths = paths
+        self._woken = threading.Event()
+        self._stopping = threading.Event()
+        self._by_address: dict[str, Instance] = {}
+        self._lock_file: Any = None
+
+    def run(self) -> None:
+        """Serve until SIGTERM or SIGINT; hosts and servers stay up.
+
+        Raises:
+            RegionError: another daemon runs, or what it stands on can't be made.
+        """
+        self._own()
+        guard.raise_guard()
+        seed.prepare(self._paths.api_state)
+        # moto reads its environment when it is imported.
+        from postroad_region.api import console, patches, snapshot  # noqa: F401
+        from postroad_region.api.server import Api
+        from postroad_region.api.state import StateFile
+        from postroad_region.internet import Internet
+        from postroad_region.reconciler import Reconciler
+
+        internet = Internet(self._paths)
+        links.ensure_backbone(internet.addresses())
+        volumes.prepare(self._paths.instances)
+        state = StateFile(self._paths.api_state)
+        state.load()
+        api = Api(state, self._woken.set)
+        reconciler = Reconciler(self._paths, base_image.ensure(self._paths.images))
+        api.status = lambda: {  # type: ignore[method-assign]
+            "pid": os.getpid(),
+            "running": reconciler.outcome.running,
+            "faults": {**reconciler.outcome.faults, **internet.faults},
+            "settled": not self._woken.is_set(),
+            **internet.status(),
+        }
+        metadata = MetadataService(listen_in(addresses.FABRIC, str(addresses.METADATA), 80), self._by_address.get)
+        metadata.start()
+        api.serve(socket.create_server(("127.0.0.1", API_PORT), backlog=256), "api")
+        api.serve(listen_in(addresses.FABRIC, str(addresses.SERVICES), 80), "services")
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self._stop())
+        log.info("ready", api=f"http://127.0.0.1:{API_PORT}", pid=os.getpid())
+        self._woken.set()
+        while not self._stopping.is_set():
+            woken = self._woken.wait(IDLE_SECONDS)
+            if self._stopping.is_set():
+                break
+            if woken or reconciler.needs_look():
+                self._woken.clear()
+                with api.lock:
+                    wanted = snapshot.take(seed.ACCOUNT, seed.REGION)
+                    zones = internet.read_zones(seed.ACCOUNT)
+                self._by_address.clear()
+                self._by_address.update({str(i.address): i for i in wanted.instances})
+                internet.apply(wanted, zones)
+                reconciler.reconcile(wanted)
+        api.stop()
+        metadata.stop()
+
+    def _stop(self) -> None:
+        self._stopping.set()
+        self._woken.set()
+
+    def _own(self) -> None:
+        self._paths.run.mkdir(parents=True, exist_ok=True)
+        self._lock_file = (self._paths.run / "daemon.lock").open("a+")
+        try:
+            fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RegionError("another region daemon runs on this machine", remedy="run: make status") from None
+
+
+def status(timeout: float = 5.0) -> dict[str, Any] | None:
+    """What the daemon says of itself; None where none answers."""
+    import urllib.request
+
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{API_PORT}/_postroad/status", timeout=timeout) as answer:
+            found: dict[str, Any] = json.loads(answer.read())
+            return found
+    except OSError:
+        return None

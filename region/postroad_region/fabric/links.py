@@ -1,0 +1,168 @@
+"""Namespaces, links and addresses of the fabric, made to match what should be.
+
+Every interface is a veth pair between the fabric and the instance's own namespace, routed by its addresses alone: the fabric answers
+ARP for all of the subnet (proxy_arp), so each packet passes the fabric's rules, inside a subnet too, as in a VPC. Neither namespace has a way out
+of the machine: the only link to the machine is the controller's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from postroad_region import addresses
+from postroad_region.command import run, run_json, succeeds
+from postroad_region.fabric.model import Fabric, Interface
+from postroad_region.fabric.ruleset import INTERNET, UPLINK
+
+# Holds the addresses that the fabric itself answers on.
+ROUTER = "lo"
+WAN = "wan0"
+
+
+def namespaces() -> set[str]:
+    """Names of the named network namespaces of this machine."""
+    listed: list[dict[str, Any]] = run_json(["ip", "-j", "netns", "list"])
+    return {str(entry["name"]) for entry in listed}
+
+
+def ensure_backbone(internet_addresses: Iterable[str]) -> None:
+    """The fabric, the internet and the two links: to the controller and between them."""
+    existing = namespaces()
+    for name in (addresses.FABRIC, addresses.INTERNET):
+        if name not in existing:
+            run(["ip", "netns", "add", name])
+    fabric, internet = addresses.FABRIC, addresses.INTERNET
+    if not succeeds(["ip", "-n", fabric, "link", "show", UPLINK]):
+        run(["ip", "link", "add", addresses.UPLINK_HOST, "type", "veth", "peer", "name", UPLINK, "netns", fabric])
+    if not succeeds(["ip", "-n", fabric, "link", "show", INTERNET]):
+        run(["ip", "-n", fabric, "link", "add", INTERNET, "type", "veth", "peer", "name", WAN, "netns", internet])
+    _batch(None, [
+        f"address replace {addresses.CONTROLLER}/32 dev {addresses.UPLINK_HOST}",
+        f"link set {addresses.UPLINK_HOST} up",
+    ])  # fmt: skip
+    _batch(fabric, [
+        "link set lo up",
+        f"link set {UPLINK} up",
+        f"link set {INTERNET} up",
+        f"address replace {addresses.FABRIC_PUBLIC}/32 dev {INTERNET}",
+        f"address replace {addresses.METADATA}/32 dev {ROUTER}",
+        f"address replace {addresses.SERVICES}/32 dev {ROUTER}",
+        f"route replace {addresses.CONTROLLER}/32 dev {UPLINK}",
+        f"route replace {addresses.INTERNET_RANGE} via {addresses.INTERNET_GATEWAY} dev {INTERNET} onlink "
+        f"src {addresses.FABRIC_PUBLIC}",
+    ])  # fmt: skip
+    _batch(internet, [
+        "link set lo up",
+        f"link set {WAN} up",
+        f"address replace {addresses.INTERNET_GATEWAY}/32 dev {WAN}",
+        *(f"address replace {address}/32 dev {WAN}" for address in internet_addresses),
+        f"route replace {addresses.PUBLIC_RANGE} via {addresses.FABRIC_PUBLIC} dev {WAN} onlink",
+    ])  # fmt: skip
+    _sysctl(fabric, {
+        "net.ipv4.ip_forward": "1",
+        f"net.ipv4.conf.{UPLINK}.proxy_arp": "1",
+        "net.ipv4.conf.all.rp_filter": "0",
+        "net.ipv4.conf.default.rp_filter": "0",
+        # The router's own addresses are many; answer ARP on each link for all of them.
+        "net.ipv4.conf.all.arp_ignore": "0",
+    })  # fmt: skip
+    _batch(None, [f"route replace {addresses.VPC_RANGE} dev {addresses.UPLINK_HOST} src {addresses.CONTROLLER}"])
+
+
+def ensure_routers(fabric: Fabric) -> None:
+    """The addresses that the fabric answers on: each subnet's router and each VPC's resolver, no others."""
+    wanted = {str(addresses.gateway_of(subnet.network)) for subnet in fabric.subnets}
+    wanted |= {str(addresses.resolver_of(network)) for _, network in fabric.vpcs}
+    wanted |= {str(addresses.METADATA), str(addresses.SERVICES)}
+    present = _addresses_of(addresses.FABRIC, ROUTER) - {"127.0.0.1"}
+    _batch(addresses.FABRIC, [
+        *(f"address add {address}/32 dev {ROUTER}" for address in sorted(wanted - present)),
+        *(f"address del {address}/32 dev {ROUTER}" for address in sorted(present - wanted)),
+    ])  # fmt: skip
+
+
+def ensure_interface(interface: Interface) -> None:
+    """The interface's link, addresses and routes on both sides."""
+    instance, link, device = interface.instance_id, interface.link, interface.device
+    if instance not in namespaces():
+        run(["ip", "netns", "add", instance])
+    if not succeeds(["ip", "-n", instance, "link", "show", device]):
+        # A link whose other end went away with a namespace is gone too; one with the same name is a leftover.
+        if succeeds(["ip", "-n", addresses.FABRIC, "link", "show", link]):
+            run(["ip", "-n", addresses.FABRIC, "link", "del", link])
+        run(
+            [
+                "ip",
+                "-n",
+                addresses.FABRIC,
+                "link",
+                "add",
+                link,
+                "type",
+                "veth",
+                "peer",
+                "name",
+                device,
+                "netns",
+                instance,
+            ]
+        )
+    gateway = addresses.gateway_of(interface.subnet.network)
+    length = interface.subnet.network.prefixlen
+    wanted = {str(address) for address in interface.addresses[:1]}
+    present = _addresses_of(instance, device)
+    _batch(instance, [
+        "link set lo up",
+        f"link set {device} address {interface.mac}",
+        f"link set {device} up",
+        *(f"address replace {address}/{length} dev {device}" for address in sorted(wanted - present)),
+        *([f"route replace default via {gateway} dev {device}"] if interface.index == 0 else []),
+    ])  # fmt: skip
+    _batch(addresses.FABRIC, [
+        f"link set {link} up",
+        *(f"route replace {address}/32 dev {link}" for address in interface.addresses),
+    ])  # fmt: skip
+    # proxy_arp_pvlan: answer for addresses that lie behind the same link too; delay 0: at once.
+    _sysctl(addresses.FABRIC, {
+        f"net.ipv4.conf.{link}.proxy_arp": "1",
+        f"net.ipv4.conf.{link}.proxy_arp_pvlan": "1",
+        f"net.ipv4.neigh.{link}.proxy_delay": "0",
+    })  # fmt: skip
+
+
+def remove_instance(instance_id: str) -> None:
+    """The namespace of an instance with all its links."""
+    if instance_id in namespaces():
+        run(["ip", "netns", "del", instance_id])
+
+
+def load_rules(text: str) -> None:
+    """Replace the fabric's rule set in one transaction."""
+    run(["ip", "netns", "exec", addresses.FABRIC, "nft", "-f", "-"], stdin=text)
+
+
+def remove_backbone() -> None:
+    """The namespaces and the controller's link; what was in them goes with them."""
+    existing = namespaces()
+    for name in (addresses.FABRIC, addresses.INTERNET):
+        if name in existing:
+            run(["ip", "netns", "del", name])
+    if succeeds(["ip", "link", "show", addresses.UPLINK_HOST]):
+        run(["ip", "link", "del", addresses.UPLINK_HOST])
+
+
+def _addresses_of(namespace: str, device: str) -> set[str]:
+    links: list[dict[str, Any]] = run_json(["ip", "-n", namespace, "-j", "-4", "address", "show", "dev", device])
+    return {str(info["local"]) for link in links for info in link.get("addr_info", [])}
+
+
+def _batch(namespace: str | None, lines: list[str]) -> None:
+    if lines:
+        where = ["-n", namespace] if namespace else []
+        run(["ip", *where, "-batch", "-"], stdin="\n".join(lines) + "\n")
+
+
+def _sysctl(namespace: str, values: dict[str, str]) -> None:
+    assignments = [f"{key}={value}" for key, value in values.items()]
+    run(["ip", "netns", "exec", namespace, "sysctl", "-q", "-w", *assignments])

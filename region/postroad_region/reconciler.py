@@ -1,0 +1,132 @@
+"""Makes the machine match the API: fabric, volumes and hosts, from what is, not from what was done before."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+
+from postroad_region.api.seed import BASE_AMI
+from postroad_region.api.snapshot import Snapshot
+from postroad_region.errors import RegionError
+from postroad_region.fabric import links
+from postroad_region.fabric.model import Fabric
+from postroad_region.fabric.ruleset import ruleset
+from postroad_region.hypervisor import hosts, volumes
+from postroad_region.hypervisor.hosts import Host
+from postroad_region.hypervisor.model import Instance
+from postroad_region.paths import Paths
+
+log = structlog.get_logger("reconciler")
+
+# A full look at links and containers without any change in the API: catches what someone changed by hand.
+FULL_LOOK_SECONDS = 60.0
+STARTS_AT_ONCE = 3
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What the last pass left: instances in service and what failed, by subject."""
+
+    running: int = 0
+    faults: dict[str, str] = field(default_factory=dict)
+
+
+class Reconciler:
+    """One pass at a time; a fault in one subject doesn't keep the others from converging."""
+
+    def __init__(self, paths: Paths, base_image: str) -> None:
+        self._paths = paths
+        self._base_image = base_image
+        self._fabric: Fabric | None = None
+        self._pids: dict[str, int] = {}
+        self._looked = 0.0
+        self.outcome = Outcome()
+
+    def needs_look(self) -> bool:
+        """Whether something may differ though the API didn't change: a host's first process is gone, or it is time."""
+        if time.monotonic() - self._looked > FULL_LOOK_SECONDS or self.outcome.faults:
+            return True
+        return any(not Path(f"/proc/{pid}").exists() for pid in self._pids.values())
+
+    def reconcile(self, snapshot: Snapshot) -> Outcome:
+        """One pass over everything; what failed is in the outcome and tried again at the next."""
+        outcome = Outcome()
+        self._attempt("fabric", outcome, lambda: self._apply_fabric(snapshot.fabric))
+        self._attempt("hosts", outcome, lambda: self._apply_hosts(snapshot, outcome))
+        self._attempt("volumes", outcome, lambda: self._drop_deleted_volumes(snapshot))
+        for subject, reason in outcome.faults.items():
+            if self.outcome.faults.get(subject) != reason:
+                log.warning("fault", subject=subject, reason=reason)
+        self._looked = time.monotonic()
+        self.outcome = outcome
+        return outcome
+
+    def _attempt(self, subject: str, outcome: Outcome, action: Callable[[], None]) -> None:
+        try:
+            action()
+        except (RegionError, OSError) as error:
+            outcome.faults[subject] = str(error)
+
+    def _apply_fabric(self, fabric: Fabric) -> None:
+        links.ensure_routers(fabric)
+        for interface in fabric.interfaces:
+            links.ensure_interface(interface)
+        if fabric != self._fabric:
+            links.load_rules(ruleset(fabric))
+            self._fabric = fabric
+
+    def _apply_hosts(self, snapshot: Snapshot, outcome: Outcome) -> None:
+        present = hosts.all_hosts()
+        wanted = {instance.id: instance for instance in snapshot.instances}
+        for instance_id in sorted(set(present) - set(wanted)):
+            self._attempt(instance_id, outcome, lambda i=instance_id: self._remove(i))  # type: ignore[misc]
+        with ThreadPoolExecutor(STARTS_AT_ONCE) as pool:
+            list(
+                pool.map(
+                    lambda i: self._attempt(i.id, outcome, lambda: self._apply(i, present.get(i.id))), wanted.values()
+                )
+            )
+        self._drop_leftovers(set(wanted))
+        after = hosts.all_hosts()
+        self._pids = {host.instance_id: host.pid for host in after.values() if host.running}
+        outcome.running = len(self._pids)
+
+    def _apply(self, instance: Instance, host: Host | None) -> None:
+        folder = self._paths.instances / instance.id
+        if instance.state == "running":
+            if host is None:
+                image = hosts.image_for(instance.image, base_ami=BASE_AMI, base_image=self._base_image)
+                hosts.create(instance, image=image, folder=folder)
+                log.info("created", instance=instance.id, name=instance.tags.get("Name"), address=str(instance.address))
+            volumes.ensure_attached(self._paths.volumes, folder, instance.volumes)
+            if host is None or not host.running:
+                hosts.start(instance.id)
+                log.info("started", instance=instance.id, name=instance.tags.get("Name"))
+        elif host is not None and host.running:
+            hosts.stop(instance.id)
+            log.info("stopped", instance=instance.id)
+
+    def _remove(self, instance_id: str) -> None:
+        hosts.remove(instance_id)
+        volumes.release(self._paths.instances / instance_id)
+        links.remove_instance(instance_id)
+        log.info("removed", instance=instance_id)
+
+    def _drop_leftovers(self, wanted: set[str]) -> None:
+        """Folders and namespaces of instances that are gone, from a pass that was cut short."""
+        for folder in self._paths.instances.iterdir():
+            if folder.name not in wanted:
+                volumes.release(folder)
+        for name in links.namespaces():
+            if name.startswith("i-") and len(name) == len("i-0123456789abcdef0") and name not in wanted:
+                links.remove_instance(name)
+
+    def _drop_deleted_volumes(self, snapshot: Snapshot) -> None:
+        for volume in snapshot.deleted_volumes:
+            if volume not in snapshot.volumes:
+                volumes.delete(self._paths.volumes, volume)
