@@ -8,7 +8,7 @@ itself must exist (`pulumi stack select --create`), empty is enough.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from pulumi.output import UNKNOWN
@@ -79,13 +79,17 @@ class MailOutputs:
 
 def export_outputs(outputs: NetworkOutputs | DnsOutputs | MailOutputs) -> None:
     """Make the outputs those of the stack."""
-    for name in outputs.__dataclass_fields__:
-        value = getattr(outputs, name)
+    for name, value in _fields(outputs).items():
         if isinstance(value, Mapping):
             value = {
-                key: asdict(inner) if isinstance(inner, NetworkZoneOutputs) else inner for key, inner in value.items()
+                key: _fields(inner) if isinstance(inner, NetworkZoneOutputs) else inner for key, inner in value.items()
             }
         pulumi.export(name, value)
+
+
+def _fields(outputs: NetworkOutputs | NetworkZoneOutputs | DnsOutputs | MailOutputs) -> dict[str, Any]:
+    """Names and values; `dataclasses.asdict` copies values, which an Output can't be."""
+    return {name: getattr(outputs, name) for name in outputs.__dataclass_fields__}
 
 
 class StackOutputs:
