@@ -1,4 +1,4 @@
-"""An engine without a cloud: it runs a project's program in this process and records every resource that it registers."""
+"""An engine without a cloud: it runs a project's program in this process and records what it registers."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pulumi
 import yaml
 from pulumi.runtime import mocks, stack
+
+import pulumi
 
 PROJECTS = Path(__file__).resolve().parents[2] / "pulumi"
 
