@@ -1,0 +1,122 @@
+"""An AWS of the tests' own (moto's server on a loopback port), a provider attached to it, and the real engine."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+import requests
+from moto.server import ThreadedMotoServer
+from postroad_region.provider import server
+
+BIN = Path(sys.executable).parent
+
+
+@dataclass(frozen=True)
+class Aws:
+    """The endpoint of the fake AWS, and clients for it."""
+
+    url: str
+
+    def client(self, service: str) -> Any:
+        return boto3.client(
+            service,
+            endpoint_url=self.url,
+            region_name="us-east-1",
+            aws_access_key_id="postroad",
+            aws_secret_access_key="postroad",
+        )
+
+    def reset(self) -> None:
+        requests.post(f"{self.url}/moto-api/reset", timeout=30).raise_for_status()
+
+
+@pytest.fixture(scope="session")
+def moto_url() -> Iterator[str]:
+    moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    moto.start()
+    host, port = moto.get_host_and_port()
+    yield f"http://{host}:{port}"
+    moto.stop()
+
+
+@pytest.fixture
+def aws(moto_url: str, monkeypatch: pytest.MonkeyPatch) -> Aws:
+    for name, value in environment(moto_url).items():
+        monkeypatch.setenv(name, value)
+    fake = Aws(moto_url)
+    fake.reset()
+    return fake
+
+
+def environment(url: str) -> dict[str, str]:
+    return {
+        "AWS_ENDPOINT_URL": url,
+        "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "postroad",
+        "AWS_SECRET_ACCESS_KEY": "postroad",
+    }
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A Pulumi project in a folder of its own, run by the real engine with the provider attached."""
+
+    folder: Path
+    variables: dict[str, str]
+
+    def write(self, program: str, config: str = "") -> None:
+        (self.folder / "__main__.py").write_text("import pulumi\nimport pulumi_aws as aws\n" + program)
+        (self.folder / "Pulumi.test.yaml").write_text(f"config:\n  aws:region: us-east-1\n{config}")
+
+    def __call__(self, *arguments: str, fails: bool = False) -> str:
+        command = [str(BIN / "pulumi"), *arguments, "--non-interactive", "--stack", "test"]
+        if arguments[0] != "stack":
+            command += ["--color", "never"]
+        done = subprocess.run(
+            command, cwd=self.folder, env=self.variables, capture_output=True, text=True, timeout=180, check=False
+        )
+        output = done.stdout + done.stderr
+        assert (done.returncode != 0) is fails, output
+        return output
+
+    def outputs(self) -> dict[str, Any]:
+        return dict(json.loads(self("stack", "output", "--json")))
+
+    def resources(self) -> dict[str, Any]:
+        """The state's resources by logical name."""
+        exported = json.loads(self("stack", "export"))
+        return {item["urn"].split("::")[-1]: item for item in exported["deployment"]["resources"]}
+
+
+@pytest.fixture
+def engine(aws: Aws, tmp_path: Path) -> Iterator[Engine]:
+    if not (BIN / "pulumi").exists() and shutil.which("pulumi") is None:
+        pytest.skip("the Pulumi engine isn't built: run `make env`")
+    running, port = server.start(0)
+    project, backend = tmp_path / "project", tmp_path / "backend"
+    project.mkdir()
+    backend.mkdir()
+    (project / "Pulumi.yaml").write_text("name: trial\nruntime: python\n")
+    variables = {
+        **os.environ,
+        "PATH": f"{BIN}:{os.environ['PATH']}",
+        "PULUMI_HOME": str(tmp_path / "home"),
+        "PULUMI_BACKEND_URL": f"file://{backend}",
+        "PULUMI_CONFIG_PASSPHRASE": "trial",
+        "PULUMI_SKIP_UPDATE_CHECK": "true",
+        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+        "PULUMI_DEBUG_PROVIDERS": f"aws:{port}",
+    }
+    made = Engine(project, variables)
+    made("stack", "init")
+    yield made
+    running.stop(grace=None).wait()
