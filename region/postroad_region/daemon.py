@@ -20,7 +20,7 @@ from postroad_region.api import seed
 from postroad_region.errors import RegionError
 from postroad_region.fabric import links
 from postroad_region.fabric.namespace import listen_in
-from postroad_region.hypervisor import base_image, volumes
+from postroad_region.hypervisor import volumes
 from postroad_region.hypervisor.metadata import MetadataService
 from postroad_region.hypervisor.model import Instance
 from postroad_region.paths import Paths
@@ -63,7 +63,7 @@ class Daemon:
         state = StateFile(self._paths.api_state)
         state.load()
         api = Api(state, self._woken.set)
-        reconciler = Reconciler(self._paths, base_image.ensure(self._paths.images))
+        reconciler = Reconciler(self._paths, self._paths.base_image.read_text().strip())
         api.status = lambda: {  # type: ignore[method-assign]
             "pid": os.getpid(),
             "running": reconciler.outcome.running,

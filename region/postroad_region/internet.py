@@ -25,5 +25,8 @@ class Internet:
     def apply(self, wanted: Snapshot, zones: Any) -> None:
         """x"""
 
+    def stop(self) -> None:
+        """End its processes."""
+
     def status(self) -> dict[str, Any]:
         return {}

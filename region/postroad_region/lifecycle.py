@@ -29,7 +29,8 @@ def up(paths: Paths, progress: Progress) -> None:
     guard.raise_guard()
     keys.ensure(paths)
     progress(f"base image {base_image.reference()}")
-    base_image.ensure(paths.images)
+    # The daemon boots what `up` chose: a recipe that changes under it doesn't make it build.
+    paths.base_image.write_text(base_image.ensure(paths.images) + "\n")
     progress("daemon")
     process = supervisor.process(paths)
     process.ensure(supervisor.command(paths))

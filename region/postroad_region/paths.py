@@ -41,6 +41,11 @@ class Paths:
         return self.state / "log"
 
     @property
+    def base_image(self) -> Path:
+        """Names the container image that the base AMI stands for."""
+        return self.state / "base-image"
+
+    @property
     def images(self) -> Path:
         """Root file systems, by the hash of their recipe."""
         return self.cache / "images"

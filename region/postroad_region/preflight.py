@@ -49,7 +49,7 @@ def check(paths: Paths) -> None:
     if overlap:
         raise RegionError(
             f"this machine has {overlap}, which the region's ranges overlap",
-            remedy="take that network down; the region needs 10.20.0.0/14, 198.51.100.0/24 and 203.0.113.0/24",
+            remedy="take that network down; the region needs 10.20.0.0/14, 198.51.100.0/24 and 198.18.113.0/24",
         )
     if status() is None and _port_taken(API_PORT):
         raise RegionError(f"port {API_PORT} on 127.0.0.1 is in use", remedy=f"see who: ss -ltnp 'sport = :{API_PORT}'")
