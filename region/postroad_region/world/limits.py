@@ -1,0 +1,68 @@
+"""How much one source address sent within the last hour, and who tried what how often."""
+
+from collections import OrderedDict, deque
+from collections.abc import Hashable
+
+_SLOTS = 60
+_REMEMBERED = 100_000
+
+
+class HourlyCount:
+    """Counts by key over a sliding hour, to within a sixtieth of it.
+
+    Args:
+        hour: how many seconds an hour lasts.
+    """
+
+    def __init__(self, hour: float) -> None:
+        self._slot = hour / _SLOTS
+        self._slots: dict[str, deque[tuple[int, int]]] = {}
+
+    def add(self, key: str, at: float, count: int = 1) -> None:
+        """Count something that happened at `at` (seconds of any clock, never going back)."""
+        slots = self._slots.setdefault(key, deque(maxlen=_SLOTS + 1))
+        number = int(at / self._slot)
+        if slots and slots[-1][0] >= number:
+            last, before = slots.pop()
+            slots.append((last, before + count))
+        else:
+            slots.append((number, count))
+
+    def within(self, key: str, now: float) -> int:
+        """How much was counted in the hour before `now`."""
+        slots = self._slots.get(key)
+        if not slots:
+            return 0
+        oldest = int(now / self._slot) - _SLOTS
+        while slots and slots[0][0] <= oldest:
+            slots.popleft()
+        if not slots:
+            del self._slots[key]
+            return 0
+        return sum(count for _, count in slots)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._slots.clear()
+
+
+class Tries:
+    """How often something was tried; the longest untouched of more than 100,000 is forgotten."""
+
+    def __init__(self) -> None:
+        self._tries: OrderedDict[Hashable, int] = OrderedDict()
+
+    def __getitem__(self, key: Hashable) -> int:
+        """Tries so far."""
+        return self._tries.get(key, 0)
+
+    def add(self, key: Hashable) -> None:
+        """One more."""
+        self._tries[key] = self[key] + 1
+        self._tries.move_to_end(key)
+        if len(self._tries) > _REMEMBERED:
+            self._tries.popitem(last=False)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._tries.clear()

@@ -1,0 +1,65 @@
+"""DKIM of what arrives (RFC 6376), checked with dkimpy, as often as a rate allows."""
+
+import re
+import time
+from collections.abc import Callable
+
+import dkim
+
+from postroad_region.world.spf import LookupFailedError, Resolver
+
+_SIGNATURE = re.compile(rb"^dkim-signature:((?:[^\r\n]|\r\n[ \t])*)\r\n", re.IGNORECASE | re.MULTILINE)
+_TAG = re.compile(rb"(?:^|;)\s*([ds])\s*=\s*([^;\s]+)")
+_CHECKED_SIGNATURES = 3
+
+
+class SignatureCheck:
+    """Outcomes for messages; those beyond the rate are `unchecked`.
+
+    Args:
+        per_second: how many messages are checked in any second.
+        resolver: finds the keys.
+    """
+
+    def __init__(self, per_second: int, resolver: Resolver, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._per_second = per_second
+        self._resolver = resolver
+        self._clock = clock
+        self._second = 0
+        self._left = 0
+
+    async def outcome(self, message: bytes) -> str:
+        """`pass` if a signature holds, `fail` if not, `none` without any, `temperror` if a key can't be asked for."""
+        signatures = _SIGNATURE.findall(message[: message.find(b"\r\n\r\n") + 2])
+        if not signatures:
+            return "none"
+        if not self._take():
+            return "unchecked"
+        result = "fail"
+        for index, signature in enumerate(signatures[:_CHECKED_SIGNATURES]):
+            tags = dict(_TAG.findall(signature))
+            try:
+                name = f"{tags[b's'].decode('ascii')}._domainkey.{tags[b'd'].decode('ascii')}"
+                keys = await self._resolver.txt(name)
+            except (KeyError, UnicodeDecodeError):
+                continue
+            except LookupFailedError:
+                result = "temperror"
+                continue
+            if keys and _holds(message, index, keys[0]):
+                return "pass"
+        return result
+
+    def _take(self) -> bool:
+        second = int(self._clock())
+        if second != self._second:
+            self._second, self._left = second, self._per_second
+        self._left -= 1
+        return self._left >= 0
+
+
+def _holds(message: bytes, index: int, key: bytes) -> bool:
+    try:
+        return bool(dkim.DKIM(message).verify(index, dnsfunc=lambda *_args, **_options: key))
+    except Exception:  # noqa: BLE001  whatever a malformed signature or key makes dkimpy raise, it doesn't hold
+        return False
