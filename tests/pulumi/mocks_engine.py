@@ -10,8 +10,10 @@ import runpy
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import yaml
 from pulumi.runtime import mocks, stack
@@ -41,11 +43,23 @@ class Registered:
         return self.type.rsplit(":", 1)[-1]
 
 
-COMPUTED: Mapping[str, Mapping[str, str]] = {
-    "aws:route53/zone:Zone": {"zoneId": "Z{name}"},
-    "aws:ec2/eip:Eip": {"publicIp": "203.0.113.{ordinal}"},
-    "aws:ec2/vpcEndpoint:VpcEndpoint": {"prefixListId": "pl-{name}"},
-}
+def address_of(name: str) -> str:
+    """An address (RFC 2544) that depends on the name alone: registrations come in any order."""
+    return str(IPv4Address("198.18.0.0") + crc32(name.encode()) % 2**17)
+
+
+def computed(kind: str, name: str) -> dict[str, Any]:
+    """The outputs that the programs read and AWS chooses."""
+    match kind:
+        case "Zone":
+            return {"zoneId": f"Z{name}", "nameServers": ["ns-1.example.com", "ns-2.example.com"]}
+        case "Eip":
+            return {"publicIp": address_of(name)}
+        case "VpcEndpoint":
+            return {"prefixListId": f"pl-{name}"}
+        case "LaunchTemplate":
+            return {"latestVersion": 1}
+    return {}
 
 
 @dataclass
@@ -66,15 +80,11 @@ class Engine(mocks.Mocks):
             return name, {"name": name, "outputs": dict(self.references.get(name, {})), "secretOutputNames": []}
         resource = Registered(args.typ, args.name, dict(args.inputs), bool(args.custom))
         self.registered.append(resource)
-        ordinal = sum(other.type == args.typ for other in self.registered)
-        computed = {
-            key: text.format(name=args.name, ordinal=ordinal) for key, text in COMPUTED.get(args.typ, {}).items()
+        return resource.id, {
+            **args.inputs,
+            "arn": f"arn:aws:::{args.name}",
+            **computed(resource.kind, args.name),
         }
-        if args.typ == "aws:route53/zone:Zone":
-            computed["nameServers"] = ["ns-1.example.com", "ns-2.example.com"]
-        if args.typ == "aws:ec2/launchTemplate:LaunchTemplate":
-            computed["latestVersion"] = 1
-        return resource.id, {**args.inputs, "arn": f"arn:aws:::{args.name}", **computed}
 
 
 @dataclass(frozen=True)
@@ -86,8 +96,8 @@ class Run:
     invoked: tuple[str, ...]
 
     def of(self, *kinds: str) -> list[Registered]:
-        """The resources of these kinds (`Vpc`, `LaunchTemplate`, …)."""
-        return [resource for resource in self.registered if resource.kind in kinds]
+        """The AWS resources of these kinds (`Vpc`, `LaunchTemplate`, …)."""
+        return [resource for resource in self.cloud if resource.kind in kinds]
 
     @property
     def cloud(self) -> list[Registered]:
