@@ -54,6 +54,7 @@ class Daemon:
         from postroad_region.api import console, patches, snapshot  # noqa: F401
         from postroad_region.api.server import Api
         from postroad_region.api.state import StateFile
+        from postroad_region.api.zones import hosted_zones
         from postroad_region.internet import Internet
         from postroad_region.reconciler import Reconciler
 
@@ -87,7 +88,7 @@ class Daemon:
                 self._woken.clear()
                 with api.lock:
                     wanted = snapshot.take(seed.ACCOUNT, seed.REGION)
-                    zones = internet.read_zones(seed.ACCOUNT)
+                    zones = hosted_zones(seed.ACCOUNT)
                 self._by_address.clear()
                 self._by_address.update({str(i.address): i for i in wanted.instances})
                 internet.apply(wanted, zones)

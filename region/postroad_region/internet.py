@@ -2,31 +2,71 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+import structlog
+
+from postroad_region import addresses
 from postroad_region.api.snapshot import Snapshot
+from postroad_region.dns import DnsDesired, DnsPlane, Vpc
+from postroad_region.dns.desired import HostedZone
+from postroad_region.errors import RegionError
 from postroad_region.paths import Paths
+from postroad_region.world import WorldProcess, load_world, provider_zones, reverse_names
+from postroad_region.world import addresses as world_addresses
+
+log = structlog.get_logger("internet")
+
+# The S3 endpoint's names, those of buckets below it included, lead to the region's own API.
+SERVICE_NAMES = ("s3.us-east-1.amazonaws.com", "s3.amazonaws.com")
 
 
 class Internet:
     """The DNS plane and the world as the daemon drives them."""
 
     def __init__(self, paths: Paths) -> None:
-        self._paths = paths
+        internet = ["nsenter", f"--net=/run/netns/{addresses.INTERNET}"]
+        fabric = ["nsenter", f"--net=/run/netns/{addresses.FABRIC}"]
+        self._dns = DnsPlane(paths.state / "dns", paths.run, internet, fabric)
+        self._world = WorldProcess(paths.state / "world", paths.run, internet, ca_dir=paths.state / "ca")
         self.faults: dict[str, str] = {}
 
     def addresses(self) -> list[str]:
         """Addresses of the internet's namespace."""
-        return []
+        return world_addresses(load_world())
 
-    def read_zones(self, account: str) -> Any:
-        return []
-
-    def apply(self, wanted: Snapshot, zones: Any) -> None:
-        """x"""
+    def apply(self, wanted: Snapshot, zones: list[HostedZone]) -> None:
+        """Have DNS and world as they should be; what fails is in `faults` and tried again at the next call."""
+        self.faults = {}
+        world = load_world()
+        desired = DnsDesired(
+            hosted_zones=zones,
+            provider_zones=provider_zones(world),
+            reverse=reverse_names(world),
+            vpcs=[
+                Vpc(vpc, str(addresses.resolver_of(network)), [str(addresses.VPC_RANGE)])
+                for vpc, network in wanted.fabric.vpcs
+            ],
+            service_names=dict.fromkeys(SERVICE_NAMES, str(addresses.SERVICES)),
+            outgoing_address=str(addresses.FABRIC_PUBLIC),
+        )
+        self._attempt("dns", lambda: self._dns.apply(desired))
+        self._attempt("world", self._world.ensure)
 
     def stop(self) -> None:
         """End its processes."""
+        self._world.stop()
+        self._dns.stop()
 
     def status(self) -> dict[str, Any]:
-        return {}
+        """What runs."""
+        dns = self._dns.status()
+        return {"dns": dict(dns.processes), "zones": dict(dns.zones), "world": self._world.status().running}
+
+    def _attempt(self, subject: str, action: Callable[[], object]) -> None:
+        try:
+            action()
+        except (RegionError, OSError) as error:
+            self.faults[subject] = str(error)
+            log.warning("fault", subject=subject, reason=str(error))
