@@ -1,0 +1,72 @@
+"""What the controller puts into the artifacts bucket: the release and the apt repository."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from postroad_ops import apt_repository, hosts, places
+from postroad_ops.faults import OperationError
+from postroad_ops.package import ReleaseArtifact, package
+from postroad_ops.package_archive import sha256
+from postroad_ops.package_error import PackageError
+
+DIGEST = "sha256"
+RECORD = "deploys/record.json"
+
+
+def bucket_of(stack: str) -> str:
+    """The stack's bucket, as project `network` names it."""
+    return f"postroad-{stack}-artifacts"
+
+
+def publish_release(stack: str) -> tuple[ReleaseArtifact, int]:
+    """Build the release of this checkout and upload it; the release, and how many objects were new.
+
+    Raises:
+        OperationError: it can't be built or uploaded.
+    """
+    key = places.region_state() / "ssh" / "release_ed25519" if stack == "local" else None
+    try:
+        artifact = package(key=key)
+    except PackageError as error:
+        raise OperationError(f"the release can't be built: {error}", remedy="mend it, then: make package") from error
+    name = f"releases/{artifact.id}.tar.gz"
+    # The signature goes last: a release without one isn't there for a host.
+    new = [_put(stack, artifact.archive, name), _put(stack, artifact.signature, f"{name}.sig")]
+    return artifact, sum(new)
+
+
+def publish_apt(stack: str) -> int:
+    """Build the apt repository and upload what is new; how many objects that was.
+
+    The index goes last, so that what it names is there.
+
+    Raises:
+        OperationError: it can't be built or uploaded.
+    """
+    home = places.region_state() / "apt" / "gnupg" if stack == "local" else Path.home() / ".gnupg"
+    folder = apt_repository.build(home)
+    if stack == "local":
+        shutil.copyfile(folder / "archive-key.asc", places.region_state() / "apt" / "archive-key.asc")
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
+    ordered = [*(p for p in files if "pool" in p.parts), *(p for p in files if "pool" not in p.parts)]
+    return sum(_put(stack, path, f"apt/{path.relative_to(folder)}") for path in ordered)
+
+
+def _put(stack: str, path: Path, key: str) -> bool:
+    client, bucket, digest = hosts.client("s3", stack), bucket_of(stack), sha256(path)
+    try:
+        try:
+            if client.head_object(Bucket=bucket, Key=key)["Metadata"].get(DIGEST) == digest:
+                return False
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in {"404", "NoSuchKey", "NotFound"}:
+                raise
+        with path.open("rb") as body:
+            client.put_object(Bucket=bucket, Key=key, Body=body, Metadata={DIGEST: digest})
+    except (BotoCoreError, ClientError) as error:
+        raise OperationError(f"can't upload {key} to bucket {bucket}: {error}", remedy="run: make up") from error
+    return True

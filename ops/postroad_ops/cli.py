@@ -1,0 +1,117 @@
+"""`postroad-ops`: what the Makefile's targets call."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from postroad_ops import package as packaging
+from postroad_ops.faults import OperationError
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
+app.add_typer(packaging.app, name="package")
+console = Console()
+errors = Console(stderr=True)
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON document instead of tables.")]
+
+
+@app.command()
+def up(verbose: Annotated[bool, typer.Option("-v", "--verbose")] = False) -> None:
+    """From whatever is there to delivered mail."""
+    from postroad_ops.lock import operation
+    from postroad_ops.up import up as bring_up
+
+    with operation("up"):
+        bring_up(console, verbose=verbose)
+
+
+@app.command()
+def down() -> None:
+    """Remove the region and all it started."""
+    from postroad_ops import places
+    from postroad_ops.lock import operation
+    from postroad_ops.steps import Steps
+
+    with operation("down"):
+        steps = Steps(console, places.ROOT / ".cache" / "down.log")
+        steps.run("region removed", [places.program("postroad-region"), "down"], remedy="run: make down")
+
+
+@app.command()
+def status(as_json: Json = False) -> None:
+    """The region: hosts, releases, health, providers."""
+    from postroad_ops import delivery, hosts, table
+
+    found = hosts.of_stack("local")
+    counts = delivery.providers().counts()
+    if as_json:
+        typer.echo(json.dumps({"hosts": [host.as_dict() for host in found], **counts}))
+    else:
+        table.show(console, found, counts)
+
+
+@app.command()
+def send(
+    count: Annotated[int, typer.Option(min=1, max=10_000_000)] = 100,
+    domain: str = "gmail.test",
+    rate: Annotated[float | None, typer.Option(min=0.1, help="Messages a second at most.")] = None,
+    octets: Annotated[int, typer.Option(min=64, max=1_000_000)] = 2048,
+    as_json: Json = False,
+) -> None:
+    """Mail through every MTA, then what became of it."""
+    from postroad_ops import delivery, up
+
+    report = delivery.send(up.ready_mtas(), count, sender=up.SENDER, domain=domain, rate=rate, octets=octets)
+    if as_json:
+        typer.echo(json.dumps(report.as_dict()))
+    else:
+        delivery.show(console, report)
+    if not report.complete:
+        missing = report.asked - report.delivered
+        raise OperationError(f"{missing} of {report.asked} messages weren't delivered, {report.twice} came twice",
+                             remedy="see: make status")  # fmt: skip
+
+
+@app.command()
+def plan(stack: Annotated[str, typer.Option()] = "local") -> None:
+    """`pulumi preview` of every project of a stack, with policies."""
+    from postroad_ops.plan import plan as preview
+
+    preview(console, stack)
+
+
+@app.command()
+def deploy(release: Annotated[str, typer.Option()]) -> None:
+    """Move every host to a release, batch by batch; what fails is taken back."""
+    from postroad_ops.moves import deploy as move
+
+    move(console, release)
+
+
+@app.command()
+def rollback() -> None:
+    """Back to the release before."""
+    from postroad_ops.moves import rollback as move
+
+    move(console)
+
+
+def main() -> None:
+    """The command's entry: a fault is one line."""
+    try:
+        app()
+    except OperationError as error:
+        errors.print(f"postroad: {error}", style="red", highlight=False, soft_wrap=True, markup=False)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        errors.print("postroad: interrupted; the same command continues", highlight=False)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,144 @@
+"""The hosts of a stack as the AWS API has them, and what each says of itself."""
+
+from __future__ import annotations
+
+import json
+import os
+import urllib.error
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from postroad_ops.faults import OperationError
+from postroad_ops.stack import LOCAL
+
+ADMIN_PORTS = {"mta": 8025, "proxy": 1081}
+TIERS = ("resolver", "mta", "proxy")
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """One line of the table.
+
+    Args:
+        release: what runs, as the host itself says; empty for a tier without releases, and where it doesn't answer.
+        health: `ready`, `not ready`, `no answer`, or the instance's state.
+    """
+
+    tier: str
+    name: str
+    instance: str
+    zone: str
+    address: str
+    public: str
+    release: str
+    health: str
+
+    def as_dict(self) -> dict[str, str]:
+        """For JSON."""
+        return asdict(self)
+
+
+def client(service: str, stack: str) -> Any:
+    """A boto3 client for the stack's account: the region in a box for `local`, else what the environment says."""
+    config = Config(retries={"total_max_attempts": 8, "mode": "standard"}, connect_timeout=3, read_timeout=30)
+    if stack == "local":
+        return boto3.client(
+            service,
+            endpoint_url=LOCAL["AWS_ENDPOINT_URL"],
+            region_name=LOCAL["AWS_REGION"],
+            aws_access_key_id=LOCAL["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=LOCAL["AWS_SECRET_ACCESS_KEY"],
+            config=config,
+        )
+    return boto3.client(service, region_name=os.environ.get("AWS_REGION"), config=config)
+
+
+def of_stack(stack: str, *, ask: bool = True) -> list[Host]:
+    """All running or starting hosts of a stack, by tier and zone; with `ask`, each is asked how it is.
+
+    Raises:
+        OperationError: the API can't be reached.
+    """
+    filters = [
+        {"Name": "tag:Project", "Values": ["postroad"]},
+        {"Name": "tag:Environment", "Values": [stack]},
+        {"Name": "instance-state-name", "Values": ["pending", "running", "stopping", "stopped"]},
+    ]
+    try:
+        pages = client("ec2", stack).get_paginator("describe_instances").paginate(Filters=filters)
+        instances = [i for page in pages for reservation in page["Reservations"] for i in reservation["Instances"]]
+    except (BotoCoreError, ClientError) as error:
+        remedy = "run: make up" if stack == "local" else "check the account's credentials"
+        raise OperationError(f"the AWS API of stack {stack} doesn't answer ({error})", remedy=remedy) from None
+    with ThreadPoolExecutor(16) as pool:
+        found = list(pool.map(lambda instance: _host(instance, ask=ask), instances))
+    order = {tier: number for number, tier in enumerate(TIERS)}
+    return sorted(found, key=lambda host: (order.get(host.tier, 9), host.zone, host.instance))
+
+
+def _host(instance: dict[str, Any], *, ask: bool) -> Host:
+    tags = {tag["Key"]: tag["Value"] for tag in instance.get("Tags", [])}
+    tier, address = tags.get("Tier", ""), instance.get("PrivateIpAddress", "")
+    state = instance["State"]["Name"]
+    release, health = "", state
+    if ask and state == "running":
+        release, health = _ask(tier, address)
+    return Host(
+        tier=tier,
+        name=tags.get("Name", ""),
+        instance=instance["InstanceId"],
+        zone=instance["Placement"]["AvailabilityZone"],
+        address=address,
+        public=instance.get("PublicIpAddress", ""),
+        release=release,
+        health=health,
+    )
+
+
+def _ask(tier: str, address: str) -> tuple[str, str]:
+    if tier == "resolver":
+        return "", _resolves(address)
+    port = ADMIN_PORTS.get(tier)
+    if port is None:
+        return "", "unknown tier"
+    build = _get(f"http://{address}:{port}/build")
+    ready = _get(f"http://{address}:{port}/ready")
+    if build is None or ready is None:
+        return "", "no answer"
+    try:
+        release = str(json.loads(build[1]).get("release", ""))
+    except ValueError:
+        release = ""
+    return release, "ready" if ready[0] == 200 else "not ready"
+
+
+def _resolves(address: str) -> str:
+    """Whether a resolver validates: a signed root answers with the AD bit."""
+    import dns.exception
+    import dns.flags
+    import dns.message
+    import dns.query
+
+    question = dns.message.make_query(".", "SOA", want_dnssec=True)
+    question.flags |= dns.flags.AD
+    try:
+        answer = dns.query.udp(question, address, timeout=2.0)
+    except (dns.exception.DNSException, OSError):
+        return "no answer"
+    return "ready" if answer.flags & dns.flags.AD else "not ready"
+
+
+def _get(url: str) -> tuple[int, bytes] | None:
+    try:
+        with urllib.request.urlopen(url, timeout=3) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read()
+    except OSError:
+        return None
