@@ -164,8 +164,15 @@ def _run(engine: Engine, project: str, stack_name: str, config: Mapping[str, Any
     try:
         mocks.set_mocks(engine, project=project, stack=stack_name, preview=preview, organization="organization")
         pulumi.runtime.set_all_config(as_engine_config(config))
+        # What a run that failed left unfinished must not be waited for by the next.
+        pulumi.runtime.settings.SETTINGS.rpc_manager.clear()
+        pulumi.runtime.settings.SETTINGS.outputs.clear()
         loop.run_until_complete(run())
     finally:
+        left = asyncio.all_tasks(loop)
+        for task in left:
+            task.cancel()
+        loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
         asyncio.set_event_loop(None)
         loop.close()
     return outputs
