@@ -77,7 +77,7 @@ class DnsDesired:
     Args:
         hosted_zones: Route 53's, public and private.
         provider_zones: see `postroad_region.world.provider_zones`.
-        reverse: PTR by address, for 198.51.100.0/24 and 203.0.113.0/24 (of an EIP: ModifyAddressAttribute's domain
+        reverse: PTR by address, for the internet's and the public range (of an EIP: ModifyAddressAttribute's domain
             name).
         vpcs: each gets a resolver.
         service_names: names that every VPC resolver answers, they and all below them, with an address: AWS's endpoints.

@@ -33,9 +33,9 @@ class Zone:
         others = {each for owner, each in self.rdatasets if owner == name and each != kind}
         if (kind == dns.rdatatype.CNAME and others) or dns.rdatatype.CNAME in others:
             raise ValueError("a CNAME stands beside other records of the name")
-        merged = dns.rdataset.from_rdata_list(ttl, [*self.rdatasets.get((name, kind), ()), *rdatas])
-        if kind in _SINGLE and len(merged) > 1:
+        if kind in _SINGLE and len({*self.rdatasets.get((name, kind), ()), *rdatas}) > 1:
             raise ValueError(f"a name has one {dns.rdatatype.to_text(kind)} record at most")
+        merged = dns.rdataset.from_rdata_list(ttl, [*self.rdatasets.get((name, kind), ()), *rdatas])
         self.rdatasets[name, kind] = merged
 
     def add_text(self, name: str, ttl: int, kind: str, *values: str) -> None:
