@@ -31,7 +31,7 @@ class ScheduledQueue:
 
     def pop_due(self, now: float, limit: int) -> list[Delivery]:
         """Up to `limit` deliveries that are due at `now`, earliest first."""
-        due = []
+        due: list[Delivery] = []
         while self._heap and self._heap[0][0] <= now and len(due) < limit:
             due.append(heapq.heappop(self._heap)[2])
         return due

@@ -97,7 +97,7 @@ class Resolver:
         try:
             return await self._resolver.resolve(dns.name.from_text(name), kind, search=False)
         except dns.resolver.NXDOMAIN as error:
-            return Answer((), self._negative(error.response(error.qnames()[-1])), Absent.NO_DOMAIN)
+            return Answer((), self._negative(_nxdomain_response(error)), Absent.NO_DOMAIN)
         except dns.resolver.NoAnswer as error:
             return Answer((), self._negative(error.kwargs.get("response")), Absent.NO_DATA)
         except (dns.name.LabelTooLong, dns.name.NameTooLong, dns.name.EmptyLabel, dns.name.BadEscape):
@@ -115,3 +115,8 @@ class Resolver:
 
 def _text(name: dns.name.Name) -> str:
     return name.to_text(omit_final_dot=True).lower() if len(name.labels) > 1 else ""
+
+
+def _nxdomain_response(error: dns.resolver.NXDOMAIN) -> dns.message.Message | None:
+    responses: dict[dns.name.Name, dns.message.Message] = error.kwargs.get("responses") or {}
+    return next(iter(responses.values()), None)

@@ -97,9 +97,9 @@ class ClientProtocol:
         return TIMEOUTS[self._expected[0]] if self._expected else None
 
     @property
-    def busy(self) -> bool:
-        """A transaction is under way."""
-        return self._transaction is not None
+    def ready(self) -> bool:
+        """Whether `send` may be called."""
+        return self._ready and not self._closed and self._transaction is None
 
     def data_to_send(self) -> list[bytes]:
         """What to write now, in pieces; given once."""
@@ -130,7 +130,7 @@ class ClientProtocol:
 
     def send(self, transaction: Transaction) -> list[ClientEvent]:
         """Begin a transaction; the server must be ready and the one before done."""
-        if not self._ready or self._transaction is not None or self._closed:
+        if not self.ready:
             raise RuntimeError("not ready for a transaction")
         self._transaction = transaction
         self._replies = [None] * len(transaction.recipients)

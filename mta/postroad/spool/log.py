@@ -12,7 +12,7 @@ from pathlib import Path
 from postroad.spool.committer import Committer, SyncJob
 from postroad.spool.compaction import should_compact
 from postroad.spool.lock import SpoolLock
-from postroad.spool.message import Delivery, Location, Message
+from postroad.spool.message import Delivery, Location, Message, Outcome
 from postroad.spool.record import MessageMeta, OutcomeMeta, RecordKind, check_of, encode_record
 from postroad.spool.recovery import Recovered, keep_aside, read_spool
 from postroad.spool.segment import Segment, segment_path
@@ -143,30 +143,20 @@ class Spool:
         self._appends.append((message, done))
         self._schedule_flush()
 
-    def record_outcome(
-        self,
-        delivery: Delivery,
-        *,
-        delivered: tuple[int, ...] = (),
-        bounced: tuple[int, ...] = (),
-        deferred: tuple[int, ...] = (),
-    ) -> None:
-        """Note what became of a delivery's recipients (RFC 5321 6.1: from here on it is known).
+    def record_outcome(self, delivery: Delivery, outcome: Outcome) -> None:
+        """Note what became of all recipients of a delivery (RFC 5321 6.1: from here on it is known).
 
-        A delivery with deferred recipients goes on with those alone, at its `attempts`, `due` and `reply`; one
-        without is over, and with the last one its message is finished.
+        A deferred delivery goes on at its `attempts`, `due` and `reply`; another is over, and with the last one
+        its message is finished.
         """
         message = delivery.message
-        if deferred:
-            delivery.recipients = deferred
-        else:
+        if outcome is not Outcome.DEFERRED:
             message.deliveries.remove(delivery)
         if not message.deliveries:
             self._outcomes.append(encode_record(RecordKind.FINISHED, message.id))
             self._forget(message)
         else:
-            meta = OutcomeMeta(delivered, bounced, deferred, delivery.attempts, delivery.due, delivery.reply)
-            self._outcomes.append(encode_record(RecordKind.OUTCOME, message.id, meta))
+            self._outcomes.append(encode_record(RecordKind.OUTCOME, message.id, _outcome_meta(delivery, outcome)))
         self._schedule_flush()
 
     async def read(self, message: Message) -> bytes:
@@ -395,6 +385,17 @@ def _message_record(message: Message, check: int) -> bytes:
     return encode_record(RecordKind.MESSAGE, message.id, meta, message.size, check)
 
 
+def _outcome_meta(delivery: Delivery, outcome: Outcome) -> OutcomeMeta:
+    recipients = delivery.recipients
+    match outcome:
+        case Outcome.DELIVERED:
+            return OutcomeMeta(delivered=recipients)
+        case Outcome.BOUNCED:
+            return OutcomeMeta(bounced=recipients)
+        case Outcome.DEFERRED:
+            return OutcomeMeta((), (), recipients, delivery.attempts, delivery.due, delivery.reply)
+
+
 def _state_records(message: Message) -> bytes:
     """What is known of a message's recipients, for a copy of it."""
     open_ones = {index for delivery in message.deliveries for index in delivery.recipients}
@@ -404,7 +405,7 @@ def _state_records(message: Message) -> bytes:
         records.append(encode_record(RecordKind.OUTCOME, message.id, OutcomeMeta(delivered=finished)))
     for item in message.deliveries:
         if item.attempts:
-            meta = OutcomeMeta((), (), item.recipients, item.attempts, item.due, item.reply)
+            meta = _outcome_meta(item, Outcome.DEFERRED)
             records.append(encode_record(RecordKind.OUTCOME, message.id, meta))
     return b"".join(records)
 

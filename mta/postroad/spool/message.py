@@ -1,6 +1,15 @@
 """A message in the spool, and the deliveries that are still to be made of it."""
 
 from dataclasses import dataclass, field
+from enum import Enum, auto
+
+
+class Outcome(Enum):
+    """What became of a delivery."""
+
+    DELIVERED = auto()
+    BOUNCED = auto()
+    DEFERRED = auto()
 
 
 @dataclass(slots=True, eq=False)
@@ -33,6 +42,16 @@ class Delivery:
         recipients = self.message.recipients
         return [recipients[index] for index in self.recipients]
 
+    def split(self, groups: list[list[int]]) -> "list[Delivery]":
+        """One delivery per group of this one's recipients; the first is this one, narrowed."""
+        parts = [self]
+        for group in groups[1:]:
+            part = Delivery(self.message, self.domain, tuple(group), self.attempts, self.due, self.reply)
+            self.message.deliveries.append(part)
+            parts.append(part)
+        self.recipients = tuple(groups[0])
+        return parts
+
 
 @dataclass(slots=True, eq=False)
 class Message:
@@ -58,11 +77,19 @@ class Message:
         return f"{self.id:x}"
 
 
-def split_by_domain(recipients: tuple[bytes, ...]) -> dict[bytes, tuple[int, ...]]:
-    """Indexes of recipients by the domain that they go to."""
+MAX_RECIPIENTS = 100
+"""Recipients of one delivery: what every server must take in one transaction (RFC 5321 4.5.3.1.8)."""
+
+
+def group_recipients(recipients: tuple[bytes, ...]) -> list[tuple[bytes, tuple[int, ...]]]:
+    """Indexes of recipients by the domain that they go to, at most `MAX_RECIPIENTS` together."""
     if len(recipients) == 1:
-        return {recipients[0].rpartition(b"@")[2].lower(): (0,)}
+        return [(recipients[0].rpartition(b"@")[2].lower(), (0,))]
     groups: dict[bytes, list[int]] = {}
     for index, recipient in enumerate(recipients):
         groups.setdefault(recipient.rpartition(b"@")[2].lower(), []).append(index)
-    return {domain: tuple(indexes) for domain, indexes in groups.items()}
+    return [
+        (domain, tuple(indexes[first : first + MAX_RECIPIENTS]))
+        for domain, indexes in groups.items()
+        for first in range(0, len(indexes), MAX_RECIPIENTS)
+    ]

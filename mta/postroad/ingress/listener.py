@@ -1,0 +1,82 @@
+"""A port where mail comes in, and the sessions on it."""
+
+import asyncio
+import contextlib
+import ipaddress
+import socket
+from functools import lru_cache
+
+from postroad.ingress.reception import Reception
+from postroad.ingress.session import IngressSession
+from postroad.metrics import MtaMetrics
+from postroad.settings.mta import ListenerSettings
+from postroad.smtp.events import CommandRefused, MessageReceived
+from postroad.smtp.server import ServerLimits, ServerProtocol
+
+
+class Listener:
+    """Accepts connections and hands messages to the reception."""
+
+    def __init__(self, settings: ListenerSettings, hostname: str, reception: Reception, metrics: MtaMetrics) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.timeout = float(settings.command_timeout)
+        self._settings = settings
+        self._hostname = hostname
+        self._reception = reception
+        self._metrics = metrics
+        self._limits = ServerLimits(message_size=settings.max_message_size, recipients=settings.max_recipients)
+        self._sessions: set[IngressSession] = set()
+        self._server: asyncio.Server | None = None
+        self._draining = False
+        self._empty = asyncio.Event()
+        self.may_relay = lru_cache(4096)(self._judge)
+        metrics.sessions.labels("in").set_function(lambda: len(self._sessions))
+
+    async def start(self, listener: socket.socket) -> None:
+        """Accept from now on."""
+        self._server = await self.loop.create_server(lambda: IngressSession(self), sock=listener, backlog=1024)
+
+    def _judge(self, peer: str) -> bool:
+        address = ipaddress.ip_address(peer.partition("%")[0])
+        mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+        address = mapped or address
+        return any(address.version == net.version and address in net for net in self._settings.relay_from)
+
+    def new_protocol(self, peer: str) -> ServerProtocol:
+        """The state machine for a client."""
+        return ServerProtocol(hostname=self._hostname, may_relay=self.may_relay(peer), limits=self._limits)
+
+    def admit(self, session: IngressSession) -> bool:
+        """Whether there is room for one more session; it is counted then."""
+        if self._draining or len(self._sessions) >= self._settings.max_sessions:
+            self._metrics.refused.labels("sessions").inc()
+            return False
+        self._sessions.add(session)
+        return True
+
+    def forget(self, session: IngressSession) -> None:
+        """A session ended."""
+        self._sessions.discard(session)
+        if self._draining and not self._sessions:
+            self._empty.set()
+
+    def message_received(self, session: IngressSession, event: MessageReceived) -> None:
+        """A session has a whole message."""
+        self._reception.receive(session, event, self._hostname)
+
+    def command_refused(self, session: IngressSession, event: CommandRefused) -> None:
+        """A session refused a command."""
+        self._reception.command_refused(session, event)
+
+    async def drain(self, grace: float) -> None:
+        """Stop accepting, end sessions with 421; those with a message on its way after its reply, within `grace`."""
+        self._draining = True
+        if self._server is not None:
+            self._server.close()
+        for session in list(self._sessions):
+            session.drain()
+        if self._sessions:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._empty.wait(), grace)
+        for session in list(self._sessions):
+            session.abort()

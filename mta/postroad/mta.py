@@ -1,0 +1,222 @@
+"""The MTA: its parts put together, started and stopped."""
+
+import asyncio
+import os
+import signal
+import socket
+import ssl
+import time
+from collections.abc import Callable
+from typing import Any
+
+from postroad.admin.http import AdminServer
+from postroad.admin.mta import mta_routes
+from postroad.build import this_build
+from postroad.content.dkim import DkimKey
+from postroad.egress.budget import ConnectionBudget
+from postroad.egress.dialler import Dialler, DirectDialler, ProxyDialler
+from postroad.egress.site import EgressPolicy, Site
+from postroad.ingress.listener import Listener
+from postroad.ingress.reception import Reception
+from postroad.listen import listening_socket
+from postroad.metrics import MtaMetrics
+from postroad.queue.bouncer import Bouncer
+from postroad.queue.dispatcher import Dispatcher
+from postroad.queue.resident import ResidentContent
+from postroad.queue.retry import RetryPolicy
+from postroad.routing.cache import TtlCache
+from postroad.routing.dns import Resolver
+from postroad.routing.mx import MxRouter
+from postroad.routing.route import Route, Router
+from postroad.routing.smart_host import SmartHostRouter
+from postroad.settings.mta import EgressSettings, MtaSettings
+from postroad.smtp.client import TIMEOUTS
+from postroad.spool.log import Spool
+from postroad.systemd import Watchdog, notify, passed_sockets
+
+EXIT_DISK = 74
+"""EX_IOERR: a write or sync of the spool failed."""
+
+
+def load_keys(settings: MtaSettings) -> dict[bytes, list[DkimKey]]:
+    """The DKIM keys by domain.
+
+    Raises:
+        DkimKeyError: a file can't be used.
+    """
+    keys: dict[bytes, list[DkimKey]] = {}
+    for item in settings.dkim.keys:
+        key = DkimKey.load(item.domain, item.selector, item.file)
+        keys.setdefault(item.domain.lower().encode(), []).append(key)
+    return keys
+
+
+class Mta:
+    """One MTA in one process.
+
+    Construction takes the spool and reads its log; `run` serves until SIGTERM.
+
+    Raises:
+        SpoolInUseError, OSError, DkimKeyError: as their parts do.
+    """
+
+    def __init__(self, settings: MtaSettings, log: Any) -> None:
+        self._settings = settings
+        self._log = log
+        self._loop = asyncio.get_running_loop()
+        self.build = this_build()
+        self.metrics = MtaMetrics(self.build)
+        self._draining = False
+        self._recovered = False
+        first = next(iter(settings.listeners.values()))
+        self._hostname = first.hostname or socket.gethostname()
+        keys = load_keys(settings)
+        self.spool = Spool(
+            settings.spool.path,
+            fatal=self._disk_failed,
+            segment_size=settings.spool.segment_size,
+            min_free=settings.spool.min_free,
+        )
+        retry = settings.retry
+        self.dispatcher = Dispatcher(
+            spool=self.spool,
+            router=_router(settings),
+            new_site=self._site_factory(settings.egress),
+            policy=RetryPolicy(retry.first_delay, retry.max_delay, retry.max_age),
+            bouncer=Bouncer(self.spool, self._submit, hostname=self._hostname, log=log),
+            resident=ResidentContent(settings.egress.content_memory),
+            metrics=self.metrics,
+            log=log,
+        )
+        self._reception = Reception(self.spool, self._submit, keys=keys, metrics=self.metrics, log=log)
+        self._listeners: list[Listener] = []
+
+    def _submit(self, message: Any) -> None:
+        self.dispatcher.submit(message)
+
+    def _site_factory(self, egress: EgressSettings) -> Callable[[Route, Dispatcher], Site]:
+        policy = EgressPolicy(
+            ehlo=egress.ehlo or self._hostname,
+            per_site=egress.max_connections_per_site,
+            per_connection=egress.max_messages_per_connection,
+            idle_timeout=egress.idle_timeout,
+        )
+        dialler = _dialler(egress)
+        budget = self._budget = ConnectionBudget(egress.max_connections)
+        tls = _tls_context() if egress.starttls else None
+        broken_tls: TtlCache[str, bool] = TtlCache(size=10_000, clock=self._loop.time)
+
+        def new_site(route: Route, owner: Dispatcher) -> Site:
+            return Site(
+                route, owner=owner, dialler=dialler, budget=budget, policy=policy, tls=tls, broken_tls=broken_tls
+            )
+
+        return new_site
+
+    async def run(self) -> None:
+        """Serve until SIGTERM or SIGINT, then stop without losing anything.
+
+        Raises:
+            ListenError, SystemdError: a port can't be listened on.
+        """
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._loop.add_signal_handler(number, stop.set)
+        passed = passed_sockets()
+        admin = await self._start_admin(passed)
+        await self._start_listeners(passed)
+        self._take_up()
+        notify("READY=1")
+        Watchdog(self._loop)
+        self._log.info("started", version=self.build.version, release=self.build.release, pid=os.getpid())
+        await stop.wait()
+        await self._stop()
+        admin.close()
+
+    def not_ready(self) -> str | None:
+        """Why no mail should be sent here; None if it should."""
+        if self._draining:
+            return "draining"
+        if not self._recovered:
+            return "reading the spool"
+        if not self.spool.has_room():
+            return "no room in the spool"
+        return None
+
+    def update_metrics(self) -> None:
+        """Set the gauges that are cheaper read than kept."""
+        self.metrics.spool_octets.set(self.spool.octets)
+        self.metrics.commits.set(self.spool.commits)
+        self.metrics.sessions.labels("out").set(self._budget.used)
+
+    async def _start_admin(self, passed: dict[str, list[socket.socket]]) -> asyncio.Server:
+        settings = self._settings.admin
+        token = settings.token_file.read_text().strip() if settings.token_file is not None else None
+        server = AdminServer(mta_routes(self), token=token)
+        return await self._loop.create_server(server.protocol, sock=listening_socket(settings.address, passed))
+
+    async def _start_listeners(self, passed: dict[str, list[socket.socket]]) -> None:
+        sockets = [listening_socket(item.address, passed) for item in self._settings.listeners.values()]
+        for settings, listening in zip(self._settings.listeners.values(), sockets, strict=True):
+            hostname = settings.hostname or self._hostname
+            listener = Listener(settings, hostname, self._reception, self.metrics)
+            await listener.start(listening)
+            self._listeners.append(listener)
+
+    def _take_up(self) -> None:
+        """Put what the log held into the queue."""
+        recovered = self.spool.recovered
+        messages = self.spool.take_recovered()
+        for damage in recovered.damage:
+            self._log.warning("spool_damage", where=str(damage), kept=str(self.spool.folder / "damaged"))
+        if recovered.records:
+            self._log.info("recovered", messages=len(messages), records=recovered.records)
+        self.dispatcher.restore(messages)
+        self._recovered = True
+
+    async def _stop(self) -> None:
+        self._draining = True
+        notify("STOPPING=1")
+        began = time.monotonic()
+        self._log.info("stopping", queued=len(self.dispatcher.messages))
+        grace = self._settings.shutdown.grace
+        await asyncio.gather(
+            *(listener.drain(grace) for listener in self._listeners),
+            self.dispatcher.drain(grace, TIMEOUTS["dot"]),
+        )
+        await self.spool.close()
+        self._log.info("stopped", queued=len(self.dispatcher.messages), seconds=round(time.monotonic() - began, 3))
+
+    def _disk_failed(self, error: OSError) -> None:
+        """The log's state on disk is unknown: answer nobody any more. The next start reads what is there."""
+        self._log.critical("spool_failed", error=str(error), remedy="check the disk, then start again")
+        os._exit(EXIT_DISK)
+
+
+def _router(settings: MtaSettings) -> Router:
+    loop = asyncio.get_running_loop()
+    servers = [(server.host, server.port) for server in settings.dns.servers]
+    lookup = Resolver(servers, timeout=settings.dns.timeout)
+    if (smart_host := settings.routing.smart_host) is not None:
+        return SmartHostRouter(smart_host.host, smart_host.port, lookup=lookup)
+    return MxRouter(lookup, clock=loop.time, port=settings.routing.port)
+
+
+def _dialler(egress: EgressSettings) -> Dialler:
+    if egress.proxies:
+        return ProxyDialler(
+            egress.proxies,
+            source=egress.source,
+            proxy_timeout=egress.proxy_timeout,
+            # The proxy's own limit is 60 s; its answer tells more than our giving up would.
+            timeout=max(egress.connect_timeout, 65.0),
+        )
+    return DirectDialler(source=egress.source, timeout=egress.connect_timeout)
+
+
+def _tls_context() -> ssl.SSLContext:
+    """Opportunistic TLS: any certificate will do, for the alternative is no TLS at all (RFC 7435)."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context

@@ -1,0 +1,140 @@
+"""Settings of the MTA."""
+
+from pathlib import Path
+
+from pydantic import Field, model_validator
+
+from postroad.settings.load import Settings, option
+from postroad.settings.units import (
+    Address,
+    Duration,
+    Endpoint,
+    HostName,
+    Listen,
+    NamedEndpoint,
+    Network,
+    NetworkAddress,
+    Server,
+    Size,
+)
+
+
+class ListenerSettings(Settings):
+    """A port where mail comes in."""
+
+    address: Listen = Field(description='Where to listen: "address:port" or "systemd:NAME".')
+    relay_from: tuple[Network, ...] = Field((), description="Networks whose hosts may send; nobody else may.")
+    hostname: HostName | None = Field(None, description="Name in banner and Received; the host's own if left out.")
+    max_sessions: int = Field(2000, ge=1, le=100_000, description="Connections at a time; more get 421.")
+    max_message_size: Size = option("50MiB", ge=1024, le=1 << 30, description="Announced as SIZE.")
+    max_recipients: int = Field(1000, ge=100, le=50_000, description="Of one message (RFC 5321 4.5.3.1.8: 100).")
+    command_timeout: Duration = option("5m", ge=1, description="Silence between commands (RFC 5321 4.5.3.2.7: 5 min).")
+
+
+class SpoolSettings(Settings):
+    """Where accepted mail lies."""
+
+    path: Path = Field(description="Folder of the log; made if it is missing. One process a folder.")
+    min_free: Size = option("32MiB", description="Free space below which mail is answered with 452.")
+    segment_size: Size = option("64MiB", ge=1 << 16, le=1 << 30, description="Size of a file of the log.")
+
+
+class RoutingSettings(Settings):
+    """Which hosts mail goes to."""
+
+    smart_host: NamedEndpoint | None = Field(None, description="One host for all mail; MX records if left out.")
+    port: int = Field(25, ge=1, le=65535, description="Port of the hosts that MX records name.")
+
+
+class EgressSettings(Settings):
+    """How mail leaves."""
+
+    ehlo: HostName | None = Field(
+        None, description="Name given to other hosts; that of the first listener if left out."
+    )
+    proxies: tuple[NetworkAddress, ...] = Field((), description="Outbound proxies; none: connect directly.")
+    source: Address | None = Field(None, description="Address to send from; the proxy's or host's own if left out.")
+    starttls: bool = Field(True, description="Use TLS where offered, without verification; plain where it breaks.")
+    connect_timeout: Duration = option("30s", ge=0.1, description="For a TCP connection to a mail host.")
+    proxy_timeout: Duration = option("2s", ge=0.1, description="For a TCP connection to a proxy; then the next one.")
+    max_connections: int = Field(500, ge=1, le=50_000, description="In all.")
+    max_connections_per_site: int = Field(20, ge=1, le=10_000, description="To one set of mail hosts.")
+    max_messages_per_connection: int = Field(500, ge=1, description="Then the connection is replaced.")
+    idle_timeout: Duration = option("5s", ge=0, description="An unused connection is kept so long.")
+    content_memory: Size = option("64MiB", description="Messages also kept in memory until their first attempt.")
+
+
+class RetrySettings(Settings):
+    """What happens to mail that isn't taken at once."""
+
+    first_delay: Duration = option(
+        "20m", ge=0.01, description="Wait after the first deferral; doubles until max_delay."
+    )
+    max_delay: Duration = option("4h", ge=0.01, description="The longest wait between attempts.")
+    max_age: Duration = option(
+        "5d", ge=1, le=30 * 86400, description="Bounce what is older (RFC 5321 4.5.4.1: 4–5 days)."
+    )
+
+    @model_validator(mode="after")
+    def _delays_in_order(self) -> "RetrySettings":
+        if self.max_delay < self.first_delay:
+            raise ValueError("retry.max_delay must be at least retry.first_delay")
+        return self
+
+
+class DkimKeySettings(Settings):
+    """A key that signs a domain's mail."""
+
+    domain: HostName = Field(description="Mail whose From is of this domain is signed.")
+    selector: HostName = Field(description="The key is published at <selector>._domainkey.<domain>.")
+    file: Path = Field(description="PEM file with an RSA (1024 bits at least) or Ed25519 private key.")
+
+
+class DkimSettings(Settings):
+    """DKIM signatures."""
+
+    keys: tuple[DkimKeySettings, ...] = ()
+
+
+class DnsSettings(Settings):
+    """Who is asked."""
+
+    servers: tuple[Server, ...] = option(("127.0.0.1",), min_length=1, description="Resolvers, asked in order.")
+    timeout: Duration = option("10s", ge=0.1, description="For one question.")
+
+
+class AdminSettings(Settings):
+    """The HTTP door for operators."""
+
+    address: Listen = option("127.0.0.1:8025", description="Where to listen.")
+    token_file: Path | None = Field(
+        None, description="Bearer token; without one all but /ready, /health, /metrics answers on loopback only."
+    )
+
+
+class ShutdownSettings(Settings):
+    """What SIGTERM waits for."""
+
+    grace: Duration = option("30s", ge=0, description="For sessions before the end of DATA, in and out.")
+
+
+class MtaSettings(Settings):
+    """`mta.toml`."""
+
+    listeners: dict[str, ListenerSettings] = Field(min_length=1, description="[listeners.NAME]: where mail comes in.")
+    spool: SpoolSettings = Field(description="[spool]: where accepted mail lies.")
+    routing: RoutingSettings = RoutingSettings()
+    egress: EgressSettings = EgressSettings()
+    retry: RetrySettings = RetrySettings()
+    dkim: DkimSettings = DkimSettings()
+    dns: DnsSettings = DnsSettings()
+    admin: AdminSettings = AdminSettings()
+    shutdown: ShutdownSettings = ShutdownSettings()
+
+    @model_validator(mode="after")
+    def _ports_differ(self) -> "MtaSettings":
+        places = [listener.address for listener in self.listeners.values()] + [self.admin.address]
+        fixed = [place for place in places if not isinstance(place, Endpoint) or place.port]
+        if len(set(fixed)) < len(fixed):
+            raise ValueError("two listeners (admin included) have the same address")
+        return self
