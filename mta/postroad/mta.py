@@ -42,7 +42,7 @@ def load_keys(settings: MtaSettings) -> dict[bytes, list[DkimKey]]:
     """The DKIM keys by domain.
 
     Raises:
-        DkimKeyError: a file can't be used.
+        KeyFileError: a file can't be used.
     """
     keys: dict[bytes, list[DkimKey]] = {}
     for item in settings.dkim.keys:
@@ -57,7 +57,7 @@ class Mta:
     Construction takes the spool and reads its log; `run` serves until SIGTERM.
 
     Raises:
-        SpoolInUseError, OSError, DkimKeyError: as their parts do.
+        SpoolInUseError, OSError, KeyFileError: as their parts do.
     """
 
     def __init__(self, settings: MtaSettings, log: Any) -> None:

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519, padding, rsa
 
 from postroad.content.headers import header_end
+from postroad.content.key_error import KeyFileError
 
 # RFC 6376 5.4.1. What lists or forwarders may rewrite is left out.
 SIGNED = (
@@ -22,10 +23,6 @@ OVERSIGNED = (b"from", b"to", b"subject", b"date", b"message-id")
 _SPACES = re.compile(rb"[ \t]+")
 _TRAILING = re.compile(rb"[ \t]+(?=\r\n)")
 _LINE_ENDS = re.compile(rb"(?:\r\n)+\Z")
-
-
-class DkimKeyError(ValueError):
-    """A key file can't be used."""
 
 
 def canonical_body(body: bytes) -> bytes:
@@ -70,19 +67,19 @@ class DkimKey:
         """Read a PEM file.
 
         Raises:
-            DkimKeyError: it can't be read, or is no key that DKIM knows.
+            KeyFileError: it can't be read, or is no key that DKIM knows.
         """
         try:
             key = serialization.load_pem_private_key(path.read_bytes(), password=None)
         except OSError as error:
-            raise DkimKeyError(f"DKIM key {path}: cannot be read: {error.strerror}") from None
+            raise KeyFileError(f"DKIM key {path}: cannot be read: {error.strerror}") from None
         except (ValueError, TypeError, UnsupportedAlgorithm):
-            raise DkimKeyError(f"DKIM key {path}: not an unencrypted PEM private key") from None
+            raise KeyFileError(f"DKIM key {path}: not an unencrypted PEM private key") from None
         if isinstance(key, rsa.RSAPrivateKey):
             if key.key_size < 1024:
-                raise DkimKeyError(f"DKIM key {path}: {key.key_size} bits, verifiers want 1024 at least (RFC 8301)")
+                raise KeyFileError(f"DKIM key {path}: {key.key_size} bits, verifiers want 1024 at least (RFC 8301)")
         elif not isinstance(key, ed25519.Ed25519PrivateKey):
-            raise DkimKeyError(f"DKIM key {path}: neither RSA nor Ed25519")
+            raise KeyFileError(f"DKIM key {path}: neither RSA nor Ed25519")
         return cls(domain, selector, key)
 
     @property

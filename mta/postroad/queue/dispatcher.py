@@ -193,7 +193,7 @@ class Dispatcher:
         """A transaction ended: each recipient has its reply."""
         peer = session.peer
         facts = {
-            "site": peer.host,
+            "host": peer.host,
             "peer": f"{peer.address}:{peer.port}",
             "source": peer.source,
             "tls": session.secured,

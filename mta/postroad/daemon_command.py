@@ -1,0 +1,53 @@
+"""What the commands of both daemons have in common: `run` and `check`, and how they fail."""
+
+import argparse
+import sys
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any, TypeVar
+
+import uvloop
+
+from postroad.build import this_build
+from postroad.content.key_error import KeyFileError
+from postroad.events.log import configure
+from postroad.listen import ListenError
+from postroad.settings.load import SettingsError
+from postroad.spool.lock import SpoolInUseError
+from postroad.systemd import SystemdError
+
+EXIT_CONFIG = 78
+"""EX_CONFIG: the configuration can't be used."""
+
+S = TypeVar("S")
+
+
+def run_daemon(
+    name: str,
+    description: str,
+    load: Callable[[Path], S],
+    serve: Callable[[S], Coroutine[Any, Any, None]],
+    arguments: list[str] | None,
+) -> int:
+    """Run `NAME run|check --config FILE`; the exit status. What is wrong is told in one line a problem."""
+    parser = argparse.ArgumentParser(prog=name, description=description)
+    parser.add_argument("--version", action="version", version=f"%(prog)s {this_build().version}")
+    commands = parser.add_subparsers(dest="command", required=True)
+    for command, text in (("run", "serve until SIGTERM"), ("check", "check the configuration, start nothing")):
+        options = commands.add_parser(command, help=text, description=text)
+        options.add_argument("--config", type=Path, required=True, metavar="FILE")
+    chosen = parser.parse_args(arguments)
+    try:
+        settings = load(chosen.config)
+        if chosen.command == "check":
+            print(f"{chosen.config}: good")
+            return 0
+        configure()
+        uvloop.run(serve(settings))
+    except (SettingsError, KeyFileError) as error:
+        print(error, file=sys.stderr)
+        return EXIT_CONFIG
+    except (SpoolInUseError, ListenError, SystemdError, OSError) as error:
+        print(f"{name}: {error}", file=sys.stderr)
+        return 1
+    return 0
