@@ -42,14 +42,12 @@ def check(resource: Resource, olds: Mapping[str, Any], news: Mapping[str, Any], 
         elif name in known:
             verdict.inputs[name] = _coerce(known[name], name, given[name], verdict)
         else:
-            verdict.failures.append((name, f"{resource.token} has no property {name!r} that this provider knows"))
-    _require(resource.inputs, "", verdict.inputs, verdict, resource.token)
+            verdict.failures.append((name, f"{resource.type} has no property {name!r} that this provider knows"))
+    _require(resource.inputs, "", verdict.inputs, verdict, resource.type)
     for group in resource.one_of:
         count = sum(name in verdict.inputs for name in group)
         if count != 1:
-            verdict.failures.append(
-                (group[0], f"{resource.token} takes exactly one of {', '.join(group)}; got {count}")
-            )
+            verdict.failures.append((group[0], f"{resource.type} takes exactly one of {', '.join(group)}; got {count}"))
     if not verdict.failures:
         _fill(resource, olds, verdict.inputs, naming)
     return verdict
@@ -102,7 +100,7 @@ def _require(
 
 
 def _coerce(prop: Property, path: str, value: Any, verdict: Verdict) -> Any:
-    """The value in the property's type: texts that say a number or truth value are taken as such, as pulumi-aws does."""
+    """The value in the property's type; like pulumi-aws, takes a text that says a number or a truth value."""
     if value is None or is_unknown(value):
         return value
     match prop.kind:

@@ -41,7 +41,7 @@ _BUSY = {
     "503",
     "504",
 }
-_CREATES = ("create_", "allocate_", "run_", "request_", "authorize_", "start_")
+_CREATES = ("create_", "import_", "allocate_", "run_", "request_", "authorize_", "start_")
 _CREATES_AGAIN = {"create_tags", "create_or_update_tags", "create_bucket", "create_queue", "create_topic"}
 
 
@@ -121,9 +121,7 @@ class Cloud:
         """The ARN of a resource of this region and account."""
         return f"arn:aws:{service}:{self.region}:{self.account}:{resource}"
 
-    def call(
-        self, service: str, operation: str, /, *, repeated: tuple[str, ...] = (), **parameters: Any
-    ) -> dict[str, Any]:
+    def call(self, service: str, operation: str, /, *, repeated: Any = (), **parameters: Any) -> dict[str, Any]:
         """One API call, repeated while the endpoint is away or busy, for at most `REACH_PATIENCE` seconds.
 
         Args:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from .schema import Kind, Property, canonical, is_empty
+from .schema import Kind, Property, is_empty
 from .wire import has_unknown, is_unknown
 
 
@@ -35,7 +35,7 @@ class Difference:
 def differences(
     properties: Sequence[Property], wanted: Mapping[str, Any], state: Mapping[str, Any], *, ignore: Iterable[str] = ()
 ) -> list[Difference]:
-    """Each path at which `wanted` asks for something other than `state`; paths in `ignore` and below them are skipped."""
+    """Each path at which `wanted` asks for something else than `state`; paths in `ignore` and below are skipped."""
     ignored = tuple(ignore)
     found: list[Difference] = []
     for prop in properties:
@@ -124,8 +124,10 @@ def equal(prop: Property, left: Any, right: Any) -> bool:
     match prop.kind:
         case Kind.DOCUMENT:
             return same_document(left, right)
-        case Kind.SET | Kind.BLOCK_SET:
-            return bool(canonical(prop, left) == canonical(prop, right))
+        case Kind.SET:
+            return sorted(left) == sorted(right)
+        case Kind.BLOCK_SET:
+            return _same_blocks(prop, left, right)
         case Kind.BLOCK | Kind.BLOCKS | Kind.MAP:
             return not _property(prop, "", left, right, replaces=False)
         case Kind.FLAG:
@@ -134,6 +136,17 @@ def equal(prop: Property, left: Any, right: Any) -> bool:
             return float(left) == float(right)
         case _:
             return bool(left == right)
+
+
+def _same_blocks(prop: Property, wanted: list[Any], old: list[Any]) -> bool:
+    """Whether each wanted block has its own match among the old ones, in any order."""
+    rest = list(old)
+    for item in wanted:
+        match = next((other for other in rest if not _block(prop, "", item, other, replaces=False)), None)
+        if match is None:
+            return False
+        rest.remove(match)
+    return not rest
 
 
 def same_document(left: str, right: str) -> bool:

@@ -1,4 +1,4 @@
-"""The provider's own settings (`aws:region`, `aws:endpoints`, `aws:defaultTags`, …), from the engine's configuration."""
+"""The provider's own settings (`aws:region`, `aws:endpoints`, `aws:defaultTags`, …) as the engine hands them over."""
 
 import json
 import os
@@ -51,7 +51,7 @@ def check(settings: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def parse(args: Mapping[str, Any], variables: Mapping[str, str]) -> dict[str, Any]:
-    """The settings as plain values: the engine hands nested ones over as JSON texts, and older ones as `aws:config:` variables."""
+    """The settings as plain values: nested ones arrive as JSON texts, some as `aws:config:` variables."""
     settings = {name.removeprefix("aws:config:"): value for name, value in variables.items()}
     settings.update(args)
     return {name: _decoded(value) for name, value in settings.items()}

@@ -75,7 +75,7 @@ class Lifecycle:
 
     def planned(self, resource: Resource, inputs: Mapping[str, Any]) -> State:
         """The state a create would lead to, with what only AWS can say unknown."""
-        state: State = {name: UNKNOWN for name in resource.output_names}
+        state: State = dict.fromkeys(resource.output_names, UNKNOWN)
         for prop in resource.inputs:
             value = inputs.get(prop.name)
             if value is None:
@@ -201,7 +201,7 @@ class Lifecycle:
         region = effective.get("region") or state.get("region")
         tags = self.tag_rules.all(effective.get("tags")) if resource.tagged else {}
         return Task(
-            self.cloud(region), resource.token, name, effective, state, tags, patience=seconds or DELETE_PATIENCE
+            self.cloud(region), resource.type, name, effective, state, tags, patience=seconds or DELETE_PATIENCE
         )
 
     def _state(self, resource: Resource, cloud: Cloud, raw: State, known: Mapping[str, Any]) -> State:
@@ -234,18 +234,18 @@ def rebuilt_inputs(resource: Resource, state: Mapping[str, Any], inputs: Mapping
         if given is not None:
             if (
                 prop.kept
-                or is_empty(given)
-                and is_empty(value)
+                or (is_empty(given) and is_empty(value))
                 or (not is_empty(value) and not is_empty(given) and equal(prop, given, value))
-                or given is False
-                and value is None
+                or (given is False and value is None)
             ):
                 rebuilt[prop.name] = given
             elif not is_empty(value) or isinstance(value, bool):
                 rebuilt[prop.name] = value
-        elif is_empty(value) or (inputs is not None and (prop.computed or prop.kept)):
-            continue
-        elif inputs is None and not prop.imported:
+        elif (
+            is_empty(value)
+            or (inputs is not None and (prop.computed or prop.kept))
+            or (inputs is None and not prop.imported)
+        ):
             continue
         elif prop.default is not None and equal(prop, prop.default, value):
             if inputs is None and not prop.kept:

@@ -4,13 +4,31 @@ from collections.abc import Mapping
 
 from .resource import Resource
 from .services import (
+    autoscaling,
+    ebs,
+    ec2_addresses,
+    ec2_endpoints,
+    ec2_launch,
     ec2_network,
     ec2_routes,
+    ec2_security,
+    iam,
+    route53,
+    s3,
 )
 
 _MODULES = (
+    autoscaling,
+    ebs,
+    ec2_addresses,
+    ec2_endpoints,
+    ec2_launch,
     ec2_network,
     ec2_routes,
+    ec2_security,
+    iam,
+    route53,
+    s3,
 )
 
-RESOURCES: Mapping[str, Resource] = {resource.token: resource for module in _MODULES for resource in module.RESOURCES}
+RESOURCES: Mapping[str, Resource] = {resource.type: resource for module in _MODULES for resource in module.RESOURCES}

@@ -84,7 +84,7 @@ class Resource:
     """A resource type.
 
     Args:
-        token: Pulumi's type token.
+        type: Pulumi's type token.
         properties: the inputs, without `tags` and `region`, which the machinery adds.
         outputs: the names of what only AWS says.
         create: makes it and returns its id; nothing it does before may leave something behind.
@@ -100,7 +100,7 @@ class Resource:
         import_id: what `pulumi import` takes.
     """
 
-    token: str
+    type: str
     properties: tuple[Property, ...]
     outputs: tuple[str, ...]
     create: Create
@@ -142,7 +142,7 @@ REGION = string("region", aws=None, computed=True, replaces=True, imported=False
 def delete_when_free(
     task: Task, what: str, attempt: Callable[[], Any], *, busy: tuple[str, ...] = ("DependencyViolation",)
 ) -> None:
-    """Delete something that AWS refuses to delete while others use it: repeat until they are gone, or the patience ends.
+    """Delete what AWS refuses to delete while others use it: repeat until they are gone, or the patience ends.
 
     Raises:
         AwsError: AWS refused for another reason than `busy`, or kept refusing.

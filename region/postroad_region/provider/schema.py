@@ -1,6 +1,5 @@
 """What a resource type is made of: its properties, as pulumi-aws names them, and how AWS names them."""
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -91,18 +90,6 @@ def is_empty(value: Any) -> bool:
     return value is None or (isinstance(value, str | list | dict) and not value)
 
 
-def canonical(prop: Property, value: Any) -> Any:
-    """A value in the form in which equal values are equal and sort: blocks with defaults filled in, computed gaps left out."""
-    if prop.kind in (Kind.BLOCK, Kind.BLOCKS, Kind.BLOCK_SET) and isinstance(value, list):
-        return sorted((canonical(prop, item) for item in value), key=repr)
-    if isinstance(value, Mapping) and prop.fields:
-        filled = {field.name: value.get(field.name, field.default) for field in prop.fields}
-        return {f.name: canonical(f, filled[f.name]) for f in prop.fields if not is_empty(filled[f.name])}
-    if prop.kind is Kind.SET and isinstance(value, list):
-        return sorted(value, key=repr)
-    return value
-
-
 def from_aws(fields: Sequence[Property], document: Mapping[str, Any]) -> State:
     """The properties that an AWS reply holds, in pulumi-aws's names and shapes; absent members are left out."""
     state: State = {}
@@ -156,8 +143,3 @@ def _value_to_aws(field: Property, value: Any) -> Any:
             return int(value)
         case _:
             return value
-
-
-def snake(name: str) -> str:
-    """`cidrBlock` as `cidr_block`."""
-    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()

@@ -13,7 +13,7 @@ _PLAIN = {
     Kind.NUMBER: "number",
     Kind.BOOLEAN: "boolean",
 }
-_TAGS = {"type": "object", "additionalProperties": {"type": "string"}}
+_TAGS: dict[str, Any] = {"type": "object", "additionalProperties": {"type": "string"}}
 
 
 def package(version: str) -> dict[str, Any]:
@@ -24,7 +24,7 @@ def package(version: str) -> dict[str, Any]:
         inputs = {prop.name: _type(prop, token, types) for prop in resource.inputs}
         if resource.tagged:
             inputs["tags"] = _TAGS
-        outputs = {name: {"type": "string"} for name in resource.output_names}
+        outputs: dict[str, Any] = {name: {"type": "string"} for name in resource.output_names}
         if resource.tagged:
             outputs["tagsAll"] = _TAGS
         resources[token] = {

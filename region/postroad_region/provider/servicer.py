@@ -95,7 +95,9 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         def run() -> Any:
             return functions.invoke(self._ready().cloud, request.tok, to_python(request.args))
 
-        return provider_pb2.InvokeResponse(**{"return": to_struct(self._answer(context, request.tok, run))})
+        # The field is called `return`, which Python keeps for itself.
+        answer: dict[str, Any] = {"return": to_struct(self._answer(context, request.tok, run))}
+        return provider_pb2.InvokeResponse(**answer)
 
     def Check(self, request: Any, context: Any) -> Any:  # noqa: N802
         resource = self._resource(request, context)
@@ -200,7 +202,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             _abort_partial(context, f"{what}: {error}", error)
         except ProviderError as error:
             _abort(context, f"{what}: {error}")
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the engine must get an answer, whatever happens
             _log.exception("%s", what)
             _abort(context, f"{what}: {type(error).__name__}: {error} (a fault of the provider; its log has the trace)")
 

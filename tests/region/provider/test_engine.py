@@ -2,7 +2,6 @@
 
 from typing import Any
 
-
 NETWORK = """
 vpc = aws.ec2.Vpc("mail", cidr_block="10.20.0.0/16", enable_dns_hostnames=True, tags={"Name": "mail"})
 gateway = aws.ec2.InternetGateway("mail", vpc_id=vpc.id)

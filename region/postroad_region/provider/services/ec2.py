@@ -1,5 +1,6 @@
 """What all EC2 resources share: creation that never doubles, tags, and describes that travel together."""
 
+import contextlib
 import threading
 import weakref
 from collections.abc import Mapping
@@ -36,7 +37,7 @@ def create_tagged(task: Task, operation: str, kind: str, path: tuple[str, ...], 
         reply: Any = task.cloud.call("ec2", operation, TagSpecifications=specification, **parameters)
         for key in path:
             reply = reply[0][key] if isinstance(reply, list) else reply[key]
-        return str(reply)
+        return str(reply[0] if isinstance(reply, list) else reply)
 
     def find() -> str | None:
         filters = [{"Name": "key", "Values": [REQUEST_TAG]}, {"Name": "value", "Values": [token]}]
@@ -45,10 +46,8 @@ def create_tagged(task: Task, operation: str, kind: str, path: tuple[str, ...], 
 
     identifier = task.cloud.creating(attempt, find)
     # What remains of it is never reported, so a failure here may pass.
-    try:
+    with contextlib.suppress(ProviderError):
         task.cloud.call("ec2", "delete_tags", Resources=[identifier], Tags=[{"Key": REQUEST_TAG}])
-    except ProviderError:
-        pass
     return identifier
 
 

@@ -184,7 +184,7 @@ def _delete_gateway(task: Task, identifier: str) -> None:
 
 RESOURCES = (
     Resource(
-        token="aws:ec2/vpc:Vpc",
+        type="aws:ec2/vpc:Vpc",
         properties=_VPC,
         outputs=(
             "arn",
@@ -202,7 +202,7 @@ RESOURCES = (
         write_tags=write_tags,
     ),
     Resource(
-        token="aws:ec2/subnet:Subnet",
+        type="aws:ec2/subnet:Subnet",
         properties=_SUBNET,
         outputs=("arn", "ownerId"),
         create=_create_subnet,
@@ -212,7 +212,7 @@ RESOURCES = (
         write_tags=write_tags,
     ),
     Resource(
-        token="aws:ec2/internetGateway:InternetGateway",
+        type="aws:ec2/internetGateway:InternetGateway",
         properties=_GATEWAY,
         outputs=("arn", "ownerId"),
         create=_create_gateway,

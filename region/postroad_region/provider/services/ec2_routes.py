@@ -2,6 +2,7 @@
 
 import zlib
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from ..cloud import Cloud
@@ -36,7 +37,7 @@ def _delete_table(task: Task, identifier: str) -> None:
     for association in (table or {}).get("Associations") or []:
         if not association.get("Main"):
             number = association["RouteTableAssociationId"]
-            unless_gone(lambda a=number: task.cloud.call("ec2", "disassociate_route_table", AssociationId=a))
+            unless_gone(partial(task.cloud.call, "ec2", "disassociate_route_table", AssociationId=number))
     delete_when_free(task, identifier, lambda: task.cloud.call("ec2", "delete_route_table", RouteTableId=identifier))
 
 
@@ -209,7 +210,7 @@ def _delete_association(task: Task, identifier: str) -> None:
 
 RESOURCES = (
     Resource(
-        token="aws:ec2/routeTable:RouteTable",
+        type="aws:ec2/routeTable:RouteTable",
         properties=_TABLE,
         outputs=("arn", "ownerId"),
         create=_create_table,
@@ -218,7 +219,7 @@ RESOURCES = (
         write_tags=write_tags,
     ),
     Resource(
-        token="aws:ec2/route:Route",
+        type="aws:ec2/route:Route",
         properties=_ROUTE,
         outputs=("origin", "state", "instanceId", "instanceOwnerId"),
         create=_create_route,
@@ -230,7 +231,7 @@ RESOURCES = (
         import_id="<route table>_<destination>",
     ),
     Resource(
-        token="aws:ec2/routeTableAssociation:RouteTableAssociation",
+        type="aws:ec2/routeTableAssociation:RouteTableAssociation",
         properties=_ASSOCIATION,
         outputs=(),
         create=_create_association,
