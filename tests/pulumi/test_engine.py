@@ -1,0 +1,218 @@
+"""The real engine, the stand-in provider and the policy pack against moto: stack `local` from nothing to no change."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.pulumi.conftest import PROJECTS
+from tests.pulumi.mocks_engine import PROJECTS as FOLDER
+from tests.pulumi.mocks_engine import stack_config
+
+BIN = Path(sys.executable).parent
+PATH = f"{BIN}:{os.environ['PATH']}"
+PATIENCE_S = 300
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("pulumi", path=PATH) is None, reason="the Pulumi engine isn't built: run make env"
+)
+
+
+@contextmanager
+def running(command: list[str], variables: dict[str, str], *, ready: str | None = None) -> Iterator[str]:
+    """A program for as long as the block runs; yields its first line, or the first that contains `ready`."""
+    stream = subprocess.PIPE
+    process = subprocess.Popen(command, env=variables, stdout=stream, stderr=subprocess.STDOUT, text=True)
+    assert process.stdout is not None
+    try:
+        for line in process.stdout:
+            if ready is None or ready in line:
+                yield line.strip()
+                break
+        else:
+            pytest.fail(f"{command[0]} ended with {process.wait()} before it was ready")
+    finally:
+        process.terminate()
+        process.wait(PATIENCE_S)
+        process.stdout.close()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class Engine:
+    """`pulumi` with a state, a cloud and a provider of its own.
+
+    It works on copies of the projects: a new stack's salt is written into the stack's file.
+    """
+
+    variables: dict[str, str]
+    folder: Path
+
+    def init(self, project: str, stack: str, config: dict[str, Any]) -> None:
+        file = self.folder / project / f"Pulumi.{stack}.yaml"
+        file.write_text(yaml.safe_dump({"config": config}))
+        done = self.run("-C", str(file.parent), "stack", "init", stack)
+        assert done.returncode == 0, done.stderr
+
+    def __call__(self, project: str, *arguments: str, stack: str = "local") -> subprocess.CompletedProcess[str]:
+        return self.run("-C", str(self.folder / project), *arguments, "--stack", stack)
+
+    def must(self, project: str, *arguments: str, stack: str = "local") -> str:
+        done = self(project, *arguments, stack=stack)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def outputs(self, project: str) -> dict[str, Any]:
+        return dict(json.loads(self.must(project, "stack", "output", "--json")))
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["pulumi", *arguments, "--non-interactive", "--color=never"],
+            env=self.variables,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
+            check=False,
+        )
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory, key_files: Path) -> Iterator[Engine]:
+    folder = tmp_path_factory.mktemp("engine")
+    (folder / "state").mkdir()
+    for project in PROJECTS:
+        (folder / project).mkdir()
+        for file in ("Pulumi.yaml", "__main__.py"):
+            shutil.copy(FOLDER / project / file, folder / project)
+    port = free_port()
+    variables = {
+        **os.environ,
+        "PATH": PATH,
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+        "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "trial",
+        "AWS_SECRET_ACCESS_KEY": "trial",
+        "POSTROAD_REGION_STATE": str(key_files),
+        "PULUMI_HOME": str(folder / "home"),
+        "PULUMI_BACKEND_URL": f"file://{folder / 'state'}",
+        "PULUMI_CONFIG_PASSPHRASE": "trial",
+        "PULUMI_SKIP_UPDATE_CHECK": "true",
+        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+    }
+    moto = [str(BIN / "moto_server"), "-H", "127.0.0.1", "-p", str(port)]
+    provider = [str(BIN / "postroad-aws-provider"), "serve", "--port", "0"]
+    with running(moto, variables, ready="Running on"), running(provider, variables) as provider_port:
+        variables["PULUMI_DEBUG_PROVIDERS"] = f"aws:{provider_port}"
+        yield Engine(variables, folder)
+
+
+def init(engine: Engine, stack: str, like: str = "") -> None:
+    for project in PROJECTS:
+        engine.init(project, stack, stack_config(project, like or stack))
+
+
+POLICIES = ("--policy-pack", str(FOLDER / "policy"))
+
+
+@pytest.fixture(scope="module")
+def applied(engine: Engine) -> Engine:
+    """Stack `local`, applied with its policies."""
+    init(engine, "local")
+    for project in PROJECTS:
+        engine.must(project, "up", "--yes", "--skip-preview", *POLICIES)
+    return engine
+
+
+def test_an_applied_stack_has_nothing_left_to_change(applied: Engine) -> None:
+    for project in PROJECTS:
+        applied.must(project, "preview", "--expect-no-changes", *POLICIES)
+
+
+def test_a_refresh_of_an_applied_stack_finds_no_difference(applied: Engine) -> None:
+    for project in PROJECTS:
+        applied.must(project, "preview", "--refresh", "--expect-no-changes")
+
+
+def test_mail_uses_what_the_network_gave(applied: Engine) -> None:
+    network, mail = (applied.outputs(project) for project in ("network", "mail"))
+    assert network["mail_vpc_cidr"] == "10.20.0.0/16"
+    assert set(mail["sending_addresses"]) == {"mail-a", "mail-b", "mail-c"}
+    assert set(mail["mta_groups"].values()) == {f"postroad-local-mta-{letter}" for letter in "abc"}
+
+
+@pytest.mark.parametrize("stack", ["uat", "staging", "production"])
+def test_every_stack_can_be_previewed_with_its_policies_before_anything_is_applied(engine: Engine, stack: str) -> None:
+    init(engine, stack)
+    for project in PROJECTS:
+        engine.must(project, "preview", *POLICIES, stack=stack)
+
+
+def test_an_update_of_mail_without_a_network_says_what_to_run(engine: Engine) -> None:
+    init(engine, "bare", like="local")
+    done = engine("mail", "up", "--yes", "--skip-preview", stack="bare")
+    assert done.returncode != 0
+    assert "run pulumi up -s bare in pulumi/network first" in done.stdout
+    assert "Traceback" not in done.stdout
+
+
+def test_wrong_settings_stop_the_program_with_one_line_each(engine: Engine) -> None:
+    config = stack_config("network", "local")
+    config["network:settings"]["mail_vpc"]["cidr"] = "10.0.0.0/8"
+    config["network:settings"]["zone"] = 1
+    engine.init("network", "wrong", config)
+    done = engine("network", "preview", stack="wrong")
+    assert done.returncode != 0
+    assert "pulumi/network/Pulumi.wrong.yaml: network:settings.mail_vpc.cidr = '10.0.0.0/8': " in done.stdout
+    assert "pulumi/network/Pulumi.wrong.yaml: network:settings.zone = 1: no such key; right is: zones" in done.stdout
+    assert "Traceback" not in done.stdout
+
+
+BAD_PROGRAM = """
+import pulumi_aws as aws
+tags = {"Project": "postroad", "Environment": "trial", "Tier": "mta", "Name": "x", "Zone": "us-east-1a"}
+aws.ebs.Volume("open", availability_zone="us-east-1a", size=1, tags=tags)
+aws.ebs.Volume("nameless", availability_zone="us-east-1a", size=1, encrypted=True)
+aws.s3.Bucket("bare", bucket="trial-bare", tags=tags)
+group = aws.ec2.SecurityGroup("group", description="trial", tags=tags)
+aws.vpc.SecurityGroupIngressRule("ssh", security_group_id=group.id, ip_protocol="tcp", from_port=22, to_port=22,
+    cidr_ipv4="0.0.0.0/0", tags=tags)
+aws.ec2.LaunchTemplate("template", image_id="ami-12345678", instance_type="t3.small", tags=tags)
+"""
+
+
+def test_the_pack_refuses_what_the_policies_refuse(engine: Engine) -> None:
+    trial = engine.folder / "trial"
+    trial.mkdir()
+    (trial / "Pulumi.yaml").write_text("name: trial\nruntime: python\n")
+    (trial / "__main__.py").write_text(BAD_PROGRAM)
+    engine.init("trial", "local", {"aws:region": "us-east-1"})
+    done = engine("trial", "preview", *POLICIES)
+    assert done.returncode != 0
+    for said in (
+        "open: the volume isn't encrypted",
+        "nameless: the tags Project, Environment, Tier, Name, Zone are missing",
+        "bare: the bucket has no BucketServerSideEncryptionConfiguration",
+        "bare: the bucket has no BucketPublicAccessBlock",
+        "ssh: 0.0.0.0/0 may reach tcp 22 of mta",
+        "template: the metadata service answers without a token",
+        "template: hosts boot whatever the image says",
+    ):
+        assert said in done.stdout
