@@ -142,7 +142,7 @@ async def run(*, file: Path, state: Path, ca: Path, http: str, dns: str) -> None
 
 
 def _listener(address: str) -> socket.socket:
-    # asyncio turns Nagle's algorithm off only for sockets that name their protocol; with it pipelined replies wait 40 ms.
+    # asyncio turns Nagle's algorithm off only where the protocol is named; with it pipelined replies wait 40 ms.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.setblocking(False)
