@@ -86,6 +86,22 @@ def plan(stack: Annotated[str, typer.Option()] = "local") -> None:
 
 
 @app.command()
+def test(stages: Annotated[list[str] | None, typer.Argument(help="Only these stages.")] = None) -> None:
+    """Everything that must hold, fast to slow."""
+    from postroad_ops import suite
+
+    suite.run(console, only=stages or ())
+
+
+@app.command()
+def check() -> None:
+    """Lint and types only."""
+    from postroad_ops import suite
+
+    suite.run(console, only=["checks"])
+
+
+@app.command()
 def deploy(release: Annotated[str, typer.Option()]) -> None:
     """Move every host to a release, batch by batch; what fails is taken back."""
     from postroad_ops.moves import deploy as move

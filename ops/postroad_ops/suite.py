@@ -1,0 +1,153 @@
+"""`make test`: everything that must hold, fast to slow, with what each stage printed and a table at the end."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from postroad_ops import places
+from postroad_ops.faults import OperationError
+from postroad_ops.up import ansible_environment
+
+SHELL_SCRIPTS = (
+    "tools/env.sh",
+    "tools/lock.sh",
+    "tools/pulumi/build.sh",
+    ".ci/run",
+    "region/postroad_region/hypervisor/image/customize.sh",
+)
+PYTHON_TREES = ("mta", "region", "ops", "pulumi", "tests", "ansible")
+MYPY_TREES = ("mta/postroad", "region/postroad_region", "ops/postroad_ops", "pulumi/postroad_infra")
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A part of the suite: commands that all have to end with 0.
+
+    Args:
+        cwd: below the checkout.
+    """
+
+    name: str
+    commands: Sequence[Sequence[str]]
+    cwd: str = "."
+    environment: dict[str, str] = field(default_factory=dict)
+
+
+def python(*arguments: str) -> tuple[str, ...]:
+    """A module of the environment's interpreter."""
+    return (places.program("python"), "-m", *arguments)
+
+
+def checks() -> Stage:
+    """Lint and types."""
+    return Stage(
+        "checks",
+        [
+            python("ruff", "check", "--quiet", *PYTHON_TREES),
+            python("ruff", "format", "--check", "--quiet", *PYTHON_TREES),
+            python("mypy", *MYPY_TREES),
+            (places.program("yamllint"), "--strict", "ansible", "pulumi", "region"),
+            ("shellcheck", *SHELL_SCRIPTS),
+        ],
+    )
+
+
+def ansible_lint() -> Stage:
+    """ansible-lint, profile production."""
+    return Stage(
+        "ansible-lint",
+        [(places.program("ansible-lint"), "--offline", "--profile", "production", "playbooks", "roles")],
+        cwd="ansible",
+        environment=ansible_environment(),
+    )
+
+
+def units() -> Stage:
+    """Everything that needs no running region."""
+    parallel = ("-n", "2", "--dist", "loadfile")
+    return Stage(
+        "tests",
+        [python("pytest", "-q", *parallel, "-m", "not region", "tests", "--ignore=tests/smoke", "--ignore=tests/e2e")],
+    )
+
+
+def plans() -> Stage:
+    """`make plan` of every stack that isn't the region's."""
+    ops = places.program("postroad-ops")
+    return Stage("plans", [(ops, "plan", "--stack", stack) for stack in places.STACKS if stack != "local"])
+
+
+def roles() -> Stage:
+    """The molecule scenario of every role."""
+    scenarios = sorted(path.parent.name for path in (places.ROOT / "ansible" / "molecule").glob("*/molecule.yml"))
+    commands = [(places.program("molecule"), "test", "--scenario-name", name) for name in scenarios]
+    return Stage("molecule", commands, cwd="ansible", environment=ansible_environment())
+
+
+def region() -> Stage:
+    """The region from nothing or as it stands, then what only a running one can show."""
+    ops = places.program("postroad-ops")
+    return Stage("region", [(ops, "up"), python("pytest", "-q", "tests/e2e")])
+
+
+def run(console: Console, *, only: Sequence[str] = ()) -> None:
+    """Run the stages in order; a failed one doesn't keep the others from telling what they know.
+
+    A region that runs is used and left up; one that was started for the tests is removed.
+
+    Raises:
+        OperationError: a stage failed, or `only` names none.
+    """
+    stages = [checks(), units(), ansible_lint(), plans(), roles(), region()]
+    known = [stage.name for stage in stages]
+    unknown = sorted(set(only) - set(known))
+    if unknown:
+        raise OperationError(f"there is no stage {', '.join(unknown)}", remedy=f"choose of: {', '.join(known)}")
+    chosen = [stage for stage in stages if not only or stage.name in only]
+    was_up = (
+        subprocess.run([places.program("postroad-region"), "status"], capture_output=True, check=False).returncode == 0
+    )
+    results: list[tuple[str, bool, float]] = []
+    try:
+        for stage in chosen:
+            results.append(_run_stage(console, stage))
+    finally:
+        if not was_up and any(stage.name == "region" for stage in chosen):
+            results.append(_run_stage(console, Stage("region removed", [(places.program("postroad-ops"), "down")])))
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("stage", "", "seconds"):
+        table.add_column(column)
+    for name, passed, seconds in results:
+        table.add_row(name, "[green]passed[/]" if passed else "[red]failed[/]", f"{seconds:.0f}")
+    console.print(table)
+    failed = [name for name, passed, _ in results if not passed]
+    console.print(f"stages: {len(results) - len(failed)} passed, {len(failed)} failed", highlight=False)
+    if failed:
+        raise OperationError(
+            f"failed: {', '.join(failed)}", remedy=f"repeat one: .venv/bin/postroad-ops test {failed[0]}"
+        )
+
+
+def _run_stage(console: Console, stage: Stage) -> tuple[str, bool, float]:
+    console.rule(stage.name, align="left")
+    began = time.monotonic()
+    bin_dir = str(Path(places.program("python")).parent)
+    environment = {**os.environ, "PATH": f"{bin_dir}:{os.environ.get('PATH', '')}", **stage.environment}
+    passed = bool(stage.commands)
+    for command in stage.commands:
+        code = subprocess.run(
+            list(command), cwd=places.ROOT / stage.cwd, env=environment, stdin=subprocess.DEVNULL, check=False
+        ).returncode
+        if code != 0:
+            console.print(f"[red]failed with {code}:[/] {' '.join(command)}", highlight=False, soft_wrap=True)
+            passed = False
+            break
+    return stage.name, passed, time.monotonic() - began
