@@ -86,13 +86,17 @@ class Daemon:
                 break
             if woken or reconciler.needs_look():
                 self._woken.clear()
-                with api.lock:
-                    wanted = snapshot.take(seed.ACCOUNT, seed.REGION)
-                    zones = hosted_zones(seed.ACCOUNT)
-                self._by_address.clear()
-                self._by_address.update({str(i.address): i for i in wanted.instances})
-                internet.apply(wanted, zones)
-                reconciler.reconcile(wanted)
+                try:
+                    with api.lock:
+                        wanted = snapshot.take(seed.ACCOUNT, seed.REGION)
+                        zones = hosted_zones(seed.ACCOUNT)
+                    self._by_address.clear()
+                    self._by_address.update({str(i.address): i for i in wanted.instances})
+                    reconciler.reconcile(wanted)
+                    internet.apply(wanted, zones)
+                except Exception as error:  # noqa: BLE001 - a fault of ours in one pass mustn't take the API away
+                    log.exception("pass failed")
+                    internet.faults["pass"] = f"{type(error).__name__}: {error}"
         api.stop()
         metadata.stop()
 

@@ -28,8 +28,10 @@ def _record_set(record: Any) -> dict[str, Any]:
     described: dict[str, Any] = {"Name": record.name, "Type": record.type}
     if record.ttl is not None:
         described["TTL"] = int(record.ttl)
-    if record.resource_records:
-        described["ResourceRecords"] = record.resource_records
+    if record.records:
+        # moto keeps what the call gave: bare values for its own SOA and NS, mappings for everyone else's.
+        values = [value if isinstance(value, str) else value["Value"] for value in record.records]
+        described["ResourceRecords"] = [{"Value": value} for value in values]
     if record.alias_target:
         described["AliasTarget"] = record.alias_target
     return described
