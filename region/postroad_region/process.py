@@ -13,6 +13,7 @@ import os
 import select
 import signal
 import socket
+import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -128,15 +129,17 @@ class Process:
     def ensure(self, command: Command, *, deadline: float = 15.0) -> bool:
         """Have exactly this command running; True if it had to be started.
 
-        A process of another command (see `Command.digest`) is stopped first. With `command.notify` the process serves
-        when this returns; else it has been started.
+        A process of another command (see `Command.digest`) is stopped first, and so is one that was left behind in a
+        network namespace to which the prefix doesn't lead any more (deleted and made again). With `command.notify` the
+        process serves when this returns; else it has been started.
 
         Raises:
-            ProcessError: it exited, or didn't report ready within `deadline` seconds (then it is stopped again).
+            ProcessError: the prefix fails, or the process exited, or it didn't report ready within `deadline` seconds (then
+                it is stopped again).
         """
         with self._lock() as lock:
             identity = self.running()
-            if identity is not None and identity.fingerprint == command.digest():
+            if identity is not None and identity.fingerprint == command.digest() and self._in_place(identity, command):
                 return False
             self._stop(10.0)
             self._start(command, lock, deadline)
@@ -159,6 +162,19 @@ class Process:
         """Send a signal to the recorded process, never to another; False if it isn't running."""
         identity = self.running()
         return identity is not None and _send(identity, number)
+
+    def _in_place(self, identity: Identity, command: Command) -> bool:
+        if not command.prefix:
+            return True
+        asked = [*command.prefix, "readlink", "/proc/self/ns/net"]
+        try:
+            done = subprocess.run(asked, env={"PATH": _PATH}, capture_output=True, text=True, timeout=10, check=False)
+            there = Path(f"/proc/{identity.pid}/ns/net").readlink()
+        except FileNotFoundError:
+            return False
+        if done.returncode != 0:
+            raise ProcessError(f"{self.name}: `{' '.join(command.prefix)}` fails: {done.stderr.strip()}")
+        return done.stdout.strip() == str(there)
 
     def _recorded(self) -> Identity | None:
         try:

@@ -6,8 +6,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from postroad_region.process import Command, Process, ProcessError
@@ -182,6 +183,22 @@ def test_a_big_log_is_moved_aside_at_the_next_start(process: Process) -> None:
     process.ensure(Command(SLEEPER))
     assert process.log_file.stat().st_size == 0
     assert process.log_file.with_name("thing.log.1").stat().st_size == 5_000_001
+
+
+@pytest.mark.root
+def test_a_process_left_in_a_deleted_namespace_is_started_in_the_new_one(
+    process: Process, make_namespace: Callable[..., Any]
+) -> None:
+    namespace = make_namespace()
+    command = Command(SLEEPER, namespace.prefix)
+    process.ensure(command)
+    assert not process.ensure(command)
+    subprocess.run(["ip", "netns", "delete", namespace.name], check=True)
+    with pytest.raises(ProcessError, match="fails"):
+        process.ensure(command)
+    subprocess.run(["ip", "netns", "add", namespace.name], check=True)
+    assert process.ensure(command)
+    assert not process.ensure(command)
 
 
 def test_a_starter_killed_at_any_moment_leaves_at_most_one(process: Process) -> None:

@@ -17,9 +17,8 @@ from postroad_region.dns.desired import (
     Problem,
     Vpc,
 )
-from postroad_region.dns.names import name_from_route53
 from postroad_region.dns.nsd import NsdServer
-from postroad_region.dns.route53 import name_servers, zone_of
+from postroad_region.dns.route53 import name_servers, zone_name, zone_of
 from postroad_region.dns.signing import Signer
 from postroad_region.dns.tree import (
     IN_ADDR,
@@ -98,7 +97,8 @@ class DnsPlane:
         for vpc in desired.vpcs:
             self._apply_vpc(vpc, desired, problems)
         self._stop_resolvers(keep={f"{_RESOLVER}{vpc.vpc_id}" for vpc in desired.vpcs})
-        self._problems = tuple(problems)
+        # A private zone's problems are found once for each of its VPCs.
+        self._problems = tuple(dict.fromkeys(problems))
         return self.status()
 
     def stop(self) -> None:
@@ -151,9 +151,16 @@ class DnsPlane:
         for hosted in desired.hosted_zones:
             if not hosted.private or vpc.vpc_id not in hosted.vpc_ids:
                 continue
+            try:
+                name = zone_name(hosted)
+                if name in private:
+                    raise ValueError(f"{vpc.vpc_id} has a zone of this name already")
+            except ValueError as error:
+                problems.append(Problem(hosted.name, f"hosted zone {hosted.zone_id}", str(error)))
+                continue
             zone, zone_problems = zone_of(hosted, desired.alias_targets)
             problems += zone_problems
-            private[zone.origin] = zone.text()
+            private[name] = zone.text()
         self._resolver(f"{_RESOLVER}{vpc.vpc_id}").apply(
             address=vpc.resolver,
             clients=vpc.cidrs,
@@ -190,7 +197,7 @@ def _public_zones(
         if hosted.private:
             continue
         try:
-            name = name_from_route53(hosted.name)
+            name = zone_name(hosted)
             if len(name) < 3 or name == IN_ADDR:
                 raise ValueError("the registries' own zones aren't hosted by Route 53")
             if name in taken:

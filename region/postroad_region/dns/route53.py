@@ -4,6 +4,7 @@ Simplified: weighted, latency, failover, geolocation and multivalue records of o
 of 0 is left out beside others), and health checks aren't looked at.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -21,6 +22,7 @@ from postroad_region.dns.zonefile import Zone, rdata
 
 _TEXTS = {"TXT": TXT, "SPF": SPF}
 _ALIAS_TTL = 60
+_ZONE_NAME = re.compile(r"[a-z0-9_/.-]+\Z")
 # What Route 53 writes itself: https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/SOA-NSrecords.html
 _SOA_TTL, _SOA_TIMES = 900, "1 7200 900 1209600 86400"
 _NS_TTL = 172800
@@ -60,6 +62,18 @@ def zone_of(hosted: HostedZone, alias_targets: Mapping[str, Sequence[str]]) -> t
         pending = left
     _complete(zone)
     return zone, problems
+
+
+def zone_name(hosted: HostedZone) -> dns.name.Name:
+    """A hosted zone's name.
+
+    Raises:
+        ValueError: it isn't one, or one that can't stand in a server's configuration.
+    """
+    name = name_from_route53(hosted.name)
+    if not _ZONE_NAME.match(name.to_text()):
+        raise ValueError("only letters, digits, `-`, `_` and `/` make a zone's name here")
+    return name
 
 
 def name_servers(zone: Zone) -> tuple[dns.name.Name, ...]:

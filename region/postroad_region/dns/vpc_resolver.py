@@ -73,6 +73,8 @@ def resolver_config(settings: ResolverSettings, *, control_socket: Path) -> str:
         f'  root-hints: "{settings.root_hints}"',
         f'  trust-anchor: "{settings.trust_anchor.strip()}"',
         "  trust-anchor-signaling: no",
+        # The authorities are restarted now and then; that is no reason to wait for minutes.
+        "  infra-keep-probing: yes",
         *(f'  local-zone: "{name.to_text()}" nodefault' for name in sorted(set(freed))),
         *(f'  domain-insecure: "{name.to_text()}"' for name in sorted(settings.private_zones)),
     ]
@@ -137,8 +139,7 @@ class ResolverServer:
             write_atomically(files[name], text)
         settings = ResolverSettings(address, clients, root_hints, trust_anchor, outgoing, files, service_names or {})
         config = resolver_config(settings, control_socket=self._control_socket)
-        if write_atomically(self._config, config):
-            run(["unbound-checkconf", str(self._config)], timeout=10)
+        self._write_config(config)
         wanted = {name.to_text(): _digest(text) for name, text in (private_zones or {}).items()}
         command = Command(
             ["unbound", "-d", "-p", "-c", str(self._config)],
@@ -158,6 +159,14 @@ class ResolverServer:
         self.process.stop()
         self._marker.unlink(missing_ok=True)
         self._control_socket.unlink(missing_ok=True)
+
+    def _write_config(self, config: str) -> None:
+        # Checked before it takes the place of the good one: a running unbound ends when it reloads a bad one.
+        candidate = self._config.with_name("candidate.conf")
+        if not self._config.exists() or self._config.read_text() != config:
+            write_atomically(candidate, config)
+            run(["unbound-checkconf", str(candidate)], timeout=10)
+            candidate.replace(self._config)
 
     def _reload(self, config: str, zones: Mapping[str, str]) -> None:
         try:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
@@ -52,7 +52,7 @@ def parse_request(head: bytes) -> Request:
     return Request(method, parts.path, dict(parse_qsl(parts.query, keep_blank_values=True)))
 
 
-async def serve(address: str, respond: Callable[[Request], Response]) -> asyncio.Server:
+async def serve(address: str, respond: Callable[[Request], Awaitable[Response]]) -> asyncio.Server:
     """Listen on `unix:PATH` (owner only) or `HOST:PORT`."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -60,7 +60,7 @@ async def serve(address: str, respond: Callable[[Request], Response]) -> asyncio
             async with asyncio.timeout(_SECONDS):
                 head = await reader.readuntil(b"\r\n\r\n")
             try:
-                response = respond(parse_request(head))
+                response = await respond(parse_request(head))
             except BadRequestError as error:
                 response = Response(HTTPStatus.BAD_REQUEST, {"error": str(error)})
             await _send(writer, response)

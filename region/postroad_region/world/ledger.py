@@ -8,12 +8,17 @@ import json
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, dataclass, fields
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
+from postroad_region.errors import RegionError
+
 ACCEPTED = "accepted"
 _BATCH_HEADER_SEPARATOR = "-"
+_PAGE = 1000
+_BATCHES = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +58,24 @@ class Verdict:
 
     def line(self) -> bytes:
         """As it stands in the ledger; empty fields are left out."""
-        return json.dumps({name: value for name, value in asdict(self).items() if value}).encode() + b"\n"
+        kept = {name: getattr(self, name) for name in _REQUIRED}
+        kept.update((name, value) for name in _OPTIONAL if (value := getattr(self, name)))
+        return json.dumps(kept).encode() + b"\n"
 
 
-_FIELDS = frozenset(each.name for each in fields(Verdict))
+_REQUIRED = tuple(each.name for each in fields(Verdict) if each.default is MISSING)
+_OPTIONAL = tuple(each.name for each in fields(Verdict) if each.default is not MISSING)
+_FIELDS = frozenset({*_REQUIRED, *_OPTIONAL})
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """Which verdicts are wanted; what is None doesn't matter."""
+    """Which verdicts are wanted; what is None doesn't matter.
+
+    Args:
+        campaign: the message's X-Postroad-Campaign, or its batch: the header is removed on the way out.
+        since: seconds since the epoch.
+    """
 
     provider: str | None = None
     verdict: str | None = None
@@ -69,6 +83,10 @@ class Query:
     batch: str | None = None
     source: str | None = None
     since: float | None = None
+
+    def may_want(self, line: bytes) -> bool:
+        """Whether a line of the ledger is worth being read; cheap, for batches."""
+        return self.batch is None or json.dumps(self.batch)[1:-1].encode() in line
 
     def wants(self, verdict: Verdict) -> bool:
         """Whether a verdict is asked for."""
@@ -88,18 +106,24 @@ class Counts:
     def __init__(self) -> None:
         self._verdicts: Counter[tuple[str, str, str]] = Counter()
         self._checks: Counter[tuple[str, str, str]] = Counter()
+        self._batches: dict[str, int] = {}
 
     def add(self, verdict: Verdict) -> None:
         """Count one."""
         self._verdicts[verdict.provider, verdict.source, verdict.verdict] += 1
+        if verdict.verdict == ACCEPTED and (batch := verdict.batch):
+            self._batches[batch] = self._batches.pop(batch, 0) + 1
+            if len(self._batches) > _BATCHES:
+                del self._batches[next(iter(self._batches))]
         for check, outcome in (("spf", verdict.spf), ("dkim", verdict.dkim), ("tls", "yes" if verdict.tls else "no")):
             if verdict.verdict == ACCEPTED and outcome:
                 self._checks[verdict.provider, check, outcome] += 1
 
     def table(self, providers: Sequence[str]) -> dict[str, Any]:
-        """Everything as JSON; each of `providers` is there, whether it saw mail or not."""
+        """Everything as JSON, of batches the last thousand; each of `providers` is there, whether it saw mail or not."""
         table: dict[str, Any] = {
             "verdicts": Counter(),
+            "batches": dict(self._batches),
             "providers": {name: {"verdicts": Counter(), "sources": {}, "checks": {}} for name in providers},
         }
         for (provider, source, verdict), count in sorted(self._verdicts.items()):
@@ -115,6 +139,7 @@ class Counts:
         """Back to nothing."""
         self._verdicts.clear()
         self._checks.clear()
+        self._batches.clear()
 
 
 class Ledger:
@@ -123,6 +148,9 @@ class Ledger:
     Args:
         file: made when missing; what a torn last line holds was never answered and is cut off.
         replay: given every verdict of the past, oldest first.
+
+    Raises:
+        RegionError: a line is no verdict.
     """
 
     def __init__(self, file: Path, *, replay: Callable[[Verdict], None] = lambda _: None) -> None:
@@ -131,11 +159,14 @@ class Ledger:
         self._descriptor = os.open(file, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
         end = 0
         with file.open("rb") as lines:
-            for line in lines:
+            for number, line in enumerate(lines, 1):
                 if not line.endswith(b"\n"):
                     break
                 end += len(line)
-                verdict = _parse(line)
+                try:
+                    verdict = _parse(line)
+                except (ValueError, TypeError, AttributeError) as error:
+                    raise RegionError(f"{file}: line {number} is no verdict", remedy="move the file away") from error
                 self.counts.add(verdict)
                 replay(verdict)
         os.ftruncate(self._descriptor, end)
@@ -156,16 +187,23 @@ class Ledger:
 
     def search(self, query: Query) -> Iterator[Verdict]:
         """The verdicts wanted, oldest first, up to those appended when the search began."""
+        return chain.from_iterable(self.pages(query))
+
+    def pages(self, query: Query) -> Iterator[list[Verdict]]:
+        """The same, in a list (maybe an empty one) for each thousand lines read, for who has other things to do."""
         end = os.fstat(self._descriptor).st_size
-        position = 0
         with self._file.open("rb") as lines:
-            for line in lines:
-                position += len(line)
-                if position > end or not line.endswith(b"\n"):
-                    return
-                verdict = _parse(line)
-                if query.wants(verdict):
-                    yield verdict
+            position = 0
+            while page := list(islice(lines, _PAGE)):
+                found: list[Verdict] = []
+                for line in page:
+                    position += len(line)
+                    if position > end or not line.endswith(b"\n"):
+                        yield found
+                        return
+                    if query.may_want(line) and query.wants(verdict := _parse(line)):
+                        found.append(verdict)
+                yield found
 
     def clear(self) -> None:
         """Forget everything."""

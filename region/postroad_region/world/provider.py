@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+import structlog
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from postroad_region.world.definition import Provider
@@ -16,6 +17,8 @@ from postroad_region.world.limits import HourlyCount, Tries
 from postroad_region.world.lookups import Remembered
 from postroad_region.world.signatures import SignatureCheck
 from postroad_region.world.spf import Resolver, check_host
+
+log = structlog.get_logger()
 
 _HEADERS = re.compile(
     rb"^(message-id|x-postroad-send|x-postroad-campaign):[ \t]*((?:[^\r\n]|\r\n[ \t])*)", re.IGNORECASE | re.MULTILINE
@@ -240,6 +243,11 @@ class _Hooks:
             envelope.rcpt_tos.append(address)
             envelope.rcpt_options.extend(options)
         return refusal or "250 2.1.5 OK"
+
+    async def handle_exception(self, error: Exception) -> str:
+        # aiosmtpd would say 500, and mail would bounce for a full disk here.
+        log.error("failed", reason=f"{type(error).__name__}: {error}")
+        return "451 4.3.0 Try again later"
 
     async def handle_DATA(self, _server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         return await self._mailboxes.message(

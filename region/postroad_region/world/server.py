@@ -12,6 +12,7 @@ from pathlib import Path
 import structlog
 
 from postroad_region.ca import ensure_authority
+from postroad_region.errors import RegionError
 from postroad_region.world.certificates import tls_context
 from postroad_region.world.definition import World, load_world
 from postroad_region.world.http import BadRequestError, Request, Response, serve
@@ -20,7 +21,6 @@ from postroad_region.world.lookups import Lookups
 from postroad_region.world.provider import Mailboxes, ProviderSmtp
 
 _SMTP_PORT = 25
-_CHUNK = 500
 _LISTING_KEYS = frozenset({"provider", "verdict", "campaign", "batch", "source", "since"})
 
 log = structlog.get_logger()
@@ -65,11 +65,11 @@ class Internet:
                 servers.append(await loop.create_server(connection, sock=_listener(mx.address), backlog=512))
         return servers
 
-    def respond(self, request: Request) -> Response:
+    async def respond(self, request: Request) -> Response:
         """The HTTP interface.
 
         * `GET /health`
-        * `GET /counts`: verdicts by provider and source
+        * `GET /counts`: verdicts by provider and source, copies accepted by batch
         * `GET /messages?provider=&verdict=&batch=&campaign=&source=&since=`: a line of JSON for each verdict
         * `GET /sends/<batch>`: what became of one batch of `make send`
         * `POST /reset`
@@ -82,7 +82,7 @@ class Internet:
             case "GET", ["messages"]:
                 return Response(lines=self._lines(_query(request.query)))
             case "GET", ["sends", batch] if batch:
-                return Response(content=summary(self.ledger, batch))
+                return Response(content=await summary(self.ledger, batch))
             case "POST", ["reset"]:
                 self.ledger.clear()
                 for mailboxes in self._mailboxes.values():
@@ -92,27 +92,24 @@ class Internet:
         return Response(HTTPStatus.NOT_FOUND, {"error": f"{request.method} {request.path}: there is no such thing"})
 
     async def _lines(self, query: Query) -> AsyncIterator[bytes]:
-        chunk: list[bytes] = []
-        for verdict in self.ledger.search(query):
-            chunk.append(verdict.line())
-            if len(chunk) == _CHUNK:
-                yield b"".join(chunk)
-                chunk.clear()
-                await asyncio.sleep(0)
-        if chunk:
-            yield b"".join(chunk)
+        for page in self.ledger.pages(query):
+            if page:
+                yield b"".join(verdict.line() for verdict in page)
+            await asyncio.sleep(0)
 
     def _replay(self, verdict: Verdict) -> None:
         if (mailboxes := self._mailboxes.get(verdict.provider)) is not None:
             mailboxes.replay(verdict)
 
 
-def summary(ledger: Ledger, batch: str) -> dict[str, object]:
+async def summary(ledger: Ledger, batch: str) -> dict[str, object]:
     """How many copies of one batch were accepted, how many different ones, and the first hundred that came twice."""
     copies: dict[str, int] = {}
-    for verdict in ledger.search(Query(batch=batch, verdict=ACCEPTED)):
-        key = f"{verdict.send} {verdict.recipient}"
-        copies[key] = copies.get(key, 0) + 1
+    for page in ledger.pages(Query(batch=batch, verdict=ACCEPTED)):
+        for verdict in page:
+            key = f"{verdict.send} {verdict.recipient}"
+            copies[key] = copies.get(key, 0) + 1
+        await asyncio.sleep(0)
     twice = {key: count for key, count in copies.items() if count > 1}
     return {
         "batch": batch,
@@ -124,7 +121,7 @@ def summary(ledger: Ledger, batch: str) -> dict[str, object]:
 
 
 async def run(*, file: Path, state: Path, ca: Path, http: str, dns: str) -> None:
-    """Be the world until SIGTERM or SIGINT; then finish what is being answered."""
+    """Be the world until SIGTERM or SIGINT; connections are cut then, what was answered is in the ledger."""
     world = load_world(file)
     internet = Internet(world, state=state, ca=ca, dns=dns)
     stop = asyncio.Event()
@@ -146,7 +143,11 @@ def _listener(address: str) -> socket.socket:
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.setblocking(False)
-    listener.bind((address, _SMTP_PORT))
+    try:
+        listener.bind((address, _SMTP_PORT))
+    except OSError as error:
+        listener.close()
+        raise RegionError(f"the world can't take {address}:{_SMTP_PORT}: {error.strerror}") from error
     return listener
 
 

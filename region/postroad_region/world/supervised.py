@@ -16,6 +16,8 @@ from postroad_region.process import Command, Process
 from postroad_region.world.definition import DEFAULT_FILE, load_world
 
 _SECONDS = 10.0
+# The ledger is read at the start: some 15 s for a million verdicts.
+_START_SECONDS = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ class WorldProcess:
             notify=True,
             fingerprint=self._digest(),
         )
-        return self._process.ensure(command)
+        return self._process.ensure(command, deadline=_START_SECONDS)
 
     def stop(self) -> None:
         """End it; the ledger stays."""

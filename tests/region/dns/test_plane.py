@@ -12,6 +12,7 @@ import pytest
 from postroad_region.dns import DnsDesired, DnsPlane, HostedZone, ProviderZone, Vpc
 from postroad_region.dns.nsd import NsdServer
 from postroad_region.dns.vpc_resolver import ResolverServer
+from postroad_region.errors import RegionError
 
 pytestmark = pytest.mark.root
 
@@ -234,15 +235,31 @@ def test_a_bad_record_is_reported_and_keeps_nothing_back(box: Box) -> None:
     bad = hosted("198.18.113.9", records("bad.postroad.test.", "A", "nonsense"))
     twin = HostedZone("Z8", "postroad.test.", [])
     taken = HostedZone("Z7", "gmail.test.", [])
-    zones = (bad, twin, taken, HostedZone("Z6", "test.", []), *DESIRED.hosted_zones[1:])
+    zones = (bad, twin, taken, HostedZone("Z6", "test.", []), *DESIRED.hosted_zones[1:], *unusable())
     status = box.plane.apply(replace(DESIRED, hosted_zones=zones))
     assert sorted(problem.record for problem in status.problems) == [
         "bad.postroad.test. A",
+        "hosted zone Z4",
+        "hosted zone Z5",
         "hosted zone Z6",
         "hosted zone Z7",
         "hosted zone Z8",
     ]
     assert box.answers(AUTHORITY, "mail-a.postroad.test") == ["198.18.113.9"]
+
+
+def unusable() -> list[HostedZone]:
+    """Private zones that a VPC can't have: a second one of a name, and one with an impossible name."""
+    second = HostedZone("Z4", "postroad.internal.", [], private=True, vpc_ids=("vpc-mail",))
+    return [second, HostedZone("Z5", r"a\042b.internal.", [], private=True, vpc_ids=("vpc-mail", "vpc-dns"))]
+
+
+def test_a_configuration_that_unbound_refuses_leaves_the_running_one_as_it_is(box: Box) -> None:
+    broken = replace(DESIRED.vpcs[0], cidrs=("nonsense",))
+    for _ in range(2):
+        with pytest.raises(RegionError, match="unbound-checkconf"):
+            box.plane.apply(replace(DESIRED, vpcs=(broken, DESIRED.vpcs[1])))
+    assert box.answers(MAIL, "gmail.test", "MX") == ["5 mx.gmail.test."]
 
 
 def test_applying_again_touches_nothing(box: Box) -> None:

@@ -36,7 +36,7 @@ async def lines() -> AsyncIterator[bytes]:
     yield b'{"n": 2}\n'
 
 
-def respond(request: Request) -> Response:
+async def respond(request: Request) -> Response:
     match request.path:
         case "/lines":
             return Response(lines=lines())

@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
+from postroad_region.errors import RegionError
 from postroad_region.world.ledger import Ledger, Query, Verdict
 
 
@@ -33,6 +34,17 @@ def test_a_line_torn_by_a_crash_is_cut_off(tmp_path: Path) -> None:
     ledger = Ledger(file)
     ledger.append([accepted(3)])
     assert [each.at for each in Ledger(file).search(Query())] == [1, 3]
+
+
+@pytest.mark.parametrize("line", [b"\0\0\0\n", b"[]\n", b'{"at": 1}\n'])
+def test_a_line_that_is_no_verdict_is_an_error_that_tells_where(tmp_path: Path, line: bytes) -> None:
+    file = tmp_path / "ledger"
+    Ledger(file).append([accepted(1)])
+    with file.open("ab") as spoilt:
+        spoilt.write(line)
+    with pytest.raises(RegionError, match="line 2 is no verdict"):
+        Ledger(file)
+    assert file.read_bytes().endswith(line)
 
 
 def test_what_does_not_fit_on_the_disk_is_not_counted_and_leaves_no_torn_line(
@@ -89,6 +101,7 @@ def test_counts_are_by_provider_source_and_outcome(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "ledger")
     ledger.append([accepted(1, spf="pass", dkim="none", tls=True), accepted(2, verdict="unknown", code=550)])
     assert ledger.counts.table(["gmail", "yahoo"]) == {
+        "batches": {"b-1": 1},
         "verdicts": {"accepted": 1, "unknown": 1},
         "providers": {
             "gmail": {
@@ -99,6 +112,20 @@ def test_counts_are_by_provider_source_and_outcome(tmp_path: Path) -> None:
             "yahoo": {"verdicts": {}, "sources": {}, "checks": {}},
         },
     }
+
+
+def test_a_long_ledger_is_read_in_pages(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger")
+    ledger.append([accepted(number) for number in range(2500)])
+    assert [len(page) for page in ledger.pages(Query())] == [1000, 1000, 500]
+    assert sum(1 for _ in ledger.search(Query(batch="b-1"))) == 2500
+
+
+def test_only_the_last_thousand_batches_are_counted(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger")
+    ledger.append([accepted(number, send=f"b{number}-1") for number in range(1001)])
+    batches = ledger.counts.table([])["batches"]
+    assert (len(batches), "b0" in batches, batches["b1000"]) == (1000, False, 1)
 
 
 def test_cleared_means_gone(tmp_path: Path) -> None:
