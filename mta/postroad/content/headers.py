@@ -60,7 +60,7 @@ class DateStamp:
     __slots__ = ("_second", "_text")
 
     def __init__(self) -> None:
-        self._second = 0
+        self._second = -1
         self._text = b""
 
     def __call__(self, now: float) -> bytes:

@@ -1,0 +1,29 @@
+from hypothesis import given
+from hypothesis import strategies as st
+from postroad.queue.scheduled import ScheduledQueue
+from postroad.spool.message import Delivery, Message
+
+
+def delivery(due: float) -> Delivery:
+    return Delivery(Message(1, 0.0, b"", (b"a@b",), 0), b"b", (0,), due=due)
+
+
+@given(st.lists(st.floats(0, 100)), st.floats(0, 100))
+def test_what_is_due_comes_out_earliest_first_and_nothing_else(dues: list[float], now: float) -> None:
+    queue = ScheduledQueue()
+    for due in dues:
+        queue.push(delivery(due))
+    out = [item.due for item in queue.pop_due(now, 1000)]
+    assert out == sorted(due for due in dues if due <= now)
+    assert len(queue) == len(dues) - len(out)
+
+
+def test_flush_makes_everything_due_in_the_order_it_went_in() -> None:
+    queue = ScheduledQueue()
+    items = [delivery(due) for due in (50.0, 40.0, 5.0)]
+    for item in items:
+        queue.push(item)
+    assert queue.make_due(10.0) == 3
+    assert queue.next_due == 5.0
+    assert queue.pop_due(10.0, 10) == [items[2], items[0], items[1]]
+    assert queue.next_due is None
