@@ -134,8 +134,8 @@ class Process:
         process serves when this returns; else it has been started.
 
         Raises:
-            ProcessError: the prefix fails, or the process exited, or it didn't report ready within `deadline` seconds (then
-                it is stopped again).
+            ProcessError: the prefix fails, or the process exited, or it didn't report ready within `deadline` seconds
+                (then it is stopped again).
         """
         with self._lock() as lock:
             identity = self.running()

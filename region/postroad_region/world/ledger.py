@@ -120,7 +120,7 @@ class Counts:
                 self._checks[verdict.provider, check, outcome] += 1
 
     def table(self, providers: Sequence[str]) -> dict[str, Any]:
-        """Everything as JSON, of batches the last thousand; each of `providers` is there, whether it saw mail or not."""
+        """Everything as JSON, of batches the last thousand; each of `providers` is in it, with mail or without."""
         table: dict[str, Any] = {
             "verdicts": Counter(),
             "batches": dict(self._batches),

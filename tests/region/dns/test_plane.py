@@ -1,6 +1,7 @@
 """The DNS of the box with real NSD and unbound, in a namespace of its own."""
 
 import contextlib
+import os
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -79,7 +80,8 @@ class Box:
 
     def answers(self, server: str, name: str, kind: str = "A") -> list[str]:
         source = server if server.startswith("10.") else "198.51.100.99"
-        text = self.namespace.run("dig", "+short", "+timeout=2", "+tries=1", "-b", source, f"@{server}", name, kind)
+        asked = ["+timeout=2", "+tries=1", "-b", source, f"@{server}", name, kind]
+        text = self.namespace.run("dig", "+short", *asked, check=False)
         return sorted(text.splitlines())
 
     def header(self, server: str, name: str, kind: str = "A", *options: str) -> tuple[str, set[str]]:
@@ -290,6 +292,23 @@ def test_a_killed_server_is_brought_back(box: Box, index: int) -> None:
     box.plane.apply(DESIRED)
     assert all(box.plane.status().processes.values())
     wait_until(lambda: box.answers(MAIL, "gmail.test", "MX") == ["5 mx.gmail.test."], 5)
+
+
+@pytest.mark.parametrize("role", ["nsd: xfrd", "nsd: main", "nsd: server 1"])
+def test_nsd_serves_again_whichever_of_its_processes_is_killed(box: Box, role: str) -> None:
+    (victim,) = [
+        each.pid
+        for each in box.plane._authority.process._marked()
+        if Path(f"/proc/{each.pid}/comm").read_text().strip() == role
+    ]
+    os.kill(victim, signal.SIGKILL)
+
+    def served() -> bool:
+        box.plane.apply(DESIRED)
+        return box.answers(AUTHORITY, "mail-a.postroad.test") == ["198.18.113.9"]
+
+    wait_until(lambda: not Path(f"/proc/{victim}/fd/0").exists(), 2)
+    wait_until(served, 10)
 
 
 def test_a_daemon_killed_before_it_reloaded_is_made_good_for(box: Box) -> None:
