@@ -33,10 +33,18 @@ def publish_release(stack: str) -> tuple[ReleaseArtifact, int]:
         artifact = package(key=key)
     except PackageError as error:
         raise OperationError(f"the release can't be built: {error}", remedy="mend it, then: make package") from error
+    return artifact, publish(stack, artifact)
+
+
+def publish(stack: str, artifact: ReleaseArtifact) -> int:
+    """Upload a built release; how many objects were new.
+
+    Raises:
+        OperationError: the bucket refuses.
+    """
     name = f"releases/{artifact.id}.tar.gz"
     # The signature goes last: a release without one isn't there for a host.
-    new = [_put(stack, artifact.archive, name), _put(stack, artifact.signature, f"{name}.sig")]
-    return artifact, sum(new)
+    return sum([_put(stack, artifact.archive, name), _put(stack, artifact.signature, f"{name}.sig")])
 
 
 def publish_apt(stack: str) -> int:

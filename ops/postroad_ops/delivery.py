@@ -1,4 +1,6 @@
-"""Mail through the region from the outside, and what became of it: each message has a number of its own that the providers count."""
+"""Mail through the region from the outside, and what became of it: each message has a number of its own that the
+providers count.
+"""
 
 from __future__ import annotations
 
@@ -121,9 +123,11 @@ class _UnixConnection(http.client.HTTPConnection):
         self.sock.connect(str(self._path))
 
 
-def message(batch: str, number: int, *, domain: str, sender: str, octets: int) -> tuple[str, bytes]:
+def message(
+    batch: str, number: int, *, domain: str, sender: str, octets: int, local_part: str = "user"
+) -> tuple[str, bytes]:
     """A message with its number, as recipient and wire form."""
-    recipient = f"user-{number}@{domain}"
+    recipient = f"{local_part}-{batch}-{number}@{domain}"
     mail = EmailMessage()
     mail["From"] = f"News <{sender}>"
     mail["To"] = recipient
@@ -142,14 +146,25 @@ class Sender:
     Args:
         targets: addresses of the MTAs.
         rate: messages a second at most; None for as fast as they are taken.
+        local_part: what recipients' names begin with; the providers treat some in their own ways.
     """
 
-    def __init__(self, targets: list[str], *, sender: str, domain: str, octets: int, rate: float | None) -> None:
+    def __init__(
+        self,
+        targets: list[str],
+        *,
+        sender: str,
+        domain: str,
+        octets: int,
+        rate: float | None,
+        local_part: str = "user",
+    ) -> None:
         self._targets = targets
         self._sender = sender
         self._domain = domain
         self._octets = octets
         self._rate = rate
+        self._local_part = local_part
         self._lock = threading.Lock()
         self._accepted: set[str] = set()
         self._refused: Counter[str] = Counter()
@@ -180,7 +195,14 @@ class Sender:
                 break
             if self._rate:
                 time.sleep(max(0.0, began + number / self._rate - time.monotonic()))
-            recipient, content = message(batch, number, domain=self._domain, sender=self._sender, octets=self._octets)
+            recipient, content = message(
+                batch,
+                number,
+                domain=self._domain,
+                sender=self._sender,
+                octets=self._octets,
+                local_part=self._local_part,
+            )
             try:
                 connection = connection or smtplib.SMTP(
                     target, SUBMISSION_PORT, local_hostname="controller", timeout=60

@@ -1,7 +1,10 @@
-"""A Pulumi language host for Python: the engine's gRPC service `LanguageRuntime`, as far as Postroad's programs need it.
+"""A Pulumi language host for Python: the engine's gRPC service `LanguageRuntime`, as far as Postroad's programs
+need it.
 
-The engine is built from its Go module (`tools/pulumi`); the language host that ships with Pulumi's releases isn't a module
-of its own, so this one stands in. It runs a program with `pulumi-language-python-exec` (from the engine's own sdk module) and
+The engine is built from its Go module (`tools/pulumi`); the language host that ships with Pulumi's releases isn't a
+module
+of its own, so this one stands in. It runs a program with `pulumi-language-python-exec` (from the engine's own sdk
+module) and
 a policy pack with `python -m pulumi.policy`, always in the interpreter that runs the host.
 
 Source: pulumi/proto/pulumi/language.proto of Pulumi v3.259.0.
@@ -26,7 +29,8 @@ from pulumi.runtime.proto import language_pb2, language_pb2_grpc, plugin_pb2
 
 VERSION = "3.259.0"
 
-# The exec script's way to say "the program failed and has already told the user why" (sdk/python/cmd/pulumi-language-python-exec).
+# The exec script's way to say "the program failed and has already told the user why" (sdk/python/cmd/pulumi-language-
+# python-exec).
 EXIT_ALREADY_REPORTED = 32
 
 

@@ -1,6 +1,7 @@
 """The region's daemon: serves the AWS API and makes the machine match it.
 
-It may be killed at any moment: what should be is in the saved API state, what is can be seen on the machine, and the next daemon goes on from there.
+It may be killed at any moment: what should be is in the saved API state, what is can be seen on the machine, and the
+next daemon goes on from there.
 """
 
 from __future__ import annotations
@@ -94,7 +95,7 @@ class Daemon:
                     self._by_address.update({str(i.address): i for i in wanted.instances})
                     reconciler.reconcile(wanted)
                     internet.apply(wanted, zones)
-                except Exception as error:  # noqa: BLE001 - a fault of ours in one pass mustn't take the API away
+                except Exception as error:  # a fault of ours in one pass mustn't take the API away
                     log.exception("pass failed")
                     internet.faults["pass"] = f"{type(error).__name__}: {error}"
         api.stop()

@@ -62,7 +62,9 @@ def _private_address(cidr: str | None = None, ipv6: bool = False) -> str:
 
 
 def _launch(group: FakeAutoScalingGroup, count: int, propagated_tags: dict[str, str]) -> None:
-    """Launch instances as the group's launch template version says, its interface's groups and public address included."""
+    """Launch instances as the group's launch template version says, its interface's groups and public address
+    included.
+    """
     version = group.ec2_launch_template.get_version(group.launch_template_version)
     data: dict[str, Any] = version.data
     interface: dict[str, Any] = (data.get("NetworkInterfaces") or [{}])[0]

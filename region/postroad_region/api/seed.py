@@ -1,4 +1,6 @@
-"""What an AWS account has before anyone creates a thing: the base AMI. moto reads it from a file when it is first imported."""
+"""What an AWS account has before anyone creates a thing: the base AMI. moto reads it from a file when it is first
+imported.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
-"""The API's state on disk: one file, replaced as a whole before a change is answered; S3 bodies beside it by their hash.
+"""The API's state on disk: one file, replaced as a whole before a change is answered; S3 bodies beside it by their
+hash.
 
-An answer to a change means that a SIGKILL in the next instant loses nothing of it. Saving about a hundred resources takes some 20 ms, and
+An answer to a change means that a SIGKILL in the next instant loses nothing of it. Saving about a hundred resources
+takes some 20 ms, and
 one save serves all changes that were made while the previous one ran.
 """
 
@@ -16,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import dill
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 import moto.backends
 from moto.s3.models import FakeKey
 from moto.ssm.models import ParameterDict
@@ -23,6 +27,8 @@ from moto.ssm.models import ParameterDict
 from postroad_region.errors import RegionError
 
 FORMAT = 1
+# KMS keys are held as these, which don't pickle.
+PRIVATE_KEYS = (rsa.RSAPrivateKey, ec.EllipticCurvePrivateKey, ed25519.Ed25519PrivateKey)
 SERVICES = (
     "autoscaling",
     "cloudwatch",
@@ -130,7 +136,10 @@ class _Pickler(dill.Pickler):
             # A defaultdict whose constructor takes other arguments than its base's reducer gives.
             items = [(key, list(value)) for key, value in dict.items(obj)]
             return (_parameters, (dict(obj.__dict__), items))
-        return super().reducer_override(obj) if hasattr(super(), "reducer_override") else NotImplemented
+        if isinstance(obj, PRIVATE_KEYS):
+            encoding, form = serialization.Encoding.DER, serialization.PrivateFormat.PKCS8
+            return (_private_key, (obj.private_bytes(encoding, form, serialization.NoEncryption()),))
+        return NotImplemented
 
 
 class _Unpickler(dill.Unpickler):
@@ -188,6 +197,10 @@ def _set_value(key: FakeKey, value: bytes) -> None:
 _original_set_value = FakeKey.value.fset
 FakeKey.value = FakeKey.value.setter(_set_value)
 FakeKey.__getstate__ = _key_state
+
+
+def _private_key(der: bytes) -> Any:
+    return serialization.load_der_private_key(der, password=None)
 
 
 def _parameters(attributes: dict[str, Any], items: list[tuple[str, list[Any]]]) -> Any:

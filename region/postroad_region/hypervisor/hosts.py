@@ -1,6 +1,7 @@
 """Hosts: one podman container with systemd for each running instance.
 
-The network namespace is made before the host, so it boots with its interface. runc and cgroupfs because crun fails on hybrid cgroups; the
+The network namespace is made before the host, so it boots with its interface. runc and cgroupfs because crun fails on
+hybrid cgroups; the
 two limits because raising the defaults isn't permitted everywhere.
 """
 
@@ -76,7 +77,7 @@ def create(instance: Instance, *, image: str, folder: Path) -> None:
             "--volume",
             f"{folder / 'ebs'}:{MOUNTS}:rslave",
             "--tmpfs",
-            "/tmp",
+            "/tmp",  # noqa: S108 - the host's own
             image,
             "/sbin/init",
         ]

@@ -1,6 +1,7 @@
 """The instance metadata service, version 2 only.
 
-A caller is known by its private address. Without a session token the answer is 401, as where `HttpTokens` is `required`.
+A caller is known by its private address. Without a session token the answer is 401, as where `HttpTokens` is
+`required`.
 https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-categories.html
 """
 

@@ -1,6 +1,7 @@
 """EBS volumes: folders that outlive their instances, shown in a host while they are attached.
 
-A simplification: a volume is a folder that appears mounted at `/mnt/ebs/<volume-id>`, not a block device; its size isn't enforced.
+A simplification: a volume is a folder that appears mounted at `/mnt/ebs/<volume-id>`, not a block device; its size
+isn't enforced.
 A folder is removed only when the API was told to delete the volume; what the API merely doesn't know is kept.
 """
 

@@ -1,7 +1,9 @@
 #!/usr/bin/python3
-"""What cloud-init does for a Debian instance on EC2, as far as Postroad relies on it; runs at every boot, acts once an instance.
+"""What cloud-init does for a Debian instance on EC2, as far as Postroad relies on it; runs at every boot, acts
+once an instance.
 
-Reads IMDSv2, gives `admin` the key pair's public key, makes host keys and prints them to the console, runs user data that is a script.
+Reads IMDSv2, gives `admin` the key pair's public key, makes host keys and prints them to the console, runs user data
+that is a script.
 https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html
 """
 
