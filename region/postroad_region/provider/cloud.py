@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import boto3
 from botocore import exceptions as boto_exceptions
 from botocore.config import Config
+from botocore.parsers import ResponseParserError
 
 from .errors import AwsError, Cancelled, ProviderError, ReplyLost, Unreachable
 
@@ -152,9 +153,10 @@ class Cloud:
             except _REFUSED as error:
                 if time.monotonic() > deadline:
                     raise Unreachable(f"{name}: {error} (tried for {REACH_PATIENCE:.0f} s)") from error
-            except (*_LOST, boto_exceptions.BotoCoreError) as error:
-                if not isinstance(error, _LOST) and "parse" not in str(error).lower():
-                    raise ProviderError(f"{name}: {error}") from error
+            except (*_LOST, boto_exceptions.BotoCoreError, ResponseParserError) as error:
+                broken = isinstance(error, ResponseParserError) and "<html" not in str(error)
+                if not isinstance(error, _LOST) and not broken:
+                    raise ProviderError(f"{name}: {_first_line(error)}") from error
                 if creates:
                     raise ReplyLost(f"{name}: {error}") from error
                 if time.monotonic() > deadline:
@@ -222,6 +224,11 @@ def _names(token: str | list[str]) -> list[str]:
 
 def _camel(operation: str) -> str:
     return "".join(part.capitalize() for part in operation.split("_"))
+
+
+def _first_line(error: Exception) -> str:
+    """What an error says, without the page that it may quote."""
+    return str(error).partition("\n")[0]
 
 
 def _aws_error(error: boto_exceptions.ClientError, operation: str) -> AwsError:

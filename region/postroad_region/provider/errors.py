@@ -3,7 +3,7 @@
 import re
 
 _GONE = re.compile(
-    r"NotFound$|\.NotFound|NotFoundException$|NotFoundFault$|^NoSuch|NonExistentQueue$|QueueDoesNotExist|ResourceNotFound|Unknown\.|^404$"
+    r"NotFound$|\.NotFound|NotFoundException$|NotFoundFault$|^NoSuch|NonExistentQueue$|QueueDoesNotExist|ResourceNotFound|NotFoundError$|\.Unknown$|^404$"
 )
 
 

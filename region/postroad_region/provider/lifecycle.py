@@ -9,7 +9,7 @@ from .cloud import Clients, Cloud
 from .compare import Change, Difference, differences, equal
 from .errors import AwsError, InitFailed, ProviderError
 from .resource import DELETE_PATIENCE, Resource, Task
-from .schema import State, is_empty
+from .schema import Property, State, is_empty
 from .tagging import TagRules
 from .wire import UNKNOWN, has_unknown, is_unknown
 
@@ -90,7 +90,7 @@ class Lifecycle:
 
     def planned_update(self, resource: Resource, state: Mapping[str, Any], inputs: Mapping[str, Any]) -> State:
         """The state an update would lead to."""
-        changed = {d.top for d in self.diff(resource, state, inputs)} - {"tags", "tagsAll"}
+        changed = {d.top for d in self.diff(resource, state, inputs)} - _tag_names(resource)
         plan = dict(state)
         for prop in resource.inputs:
             value = inputs.get(prop.name, prop.default)
@@ -170,7 +170,7 @@ class Lifecycle:
         _refuse_unknown(inputs)
         task = self._task(resource, name, inputs, state, seconds)
         found = self.diff(resource, state, inputs, ignore)
-        task.changed = frozenset(d.top for d in found if d.top not in ("tags", "tagsAll"))
+        task.changed = frozenset(d.top for d in found) - _tag_names(resource)
         if resource.settle and task.changed:
             resource.settle(task, identifier)
         if resource.write_tags and any(d.top in ("tags", "tagsAll") for d in found):
@@ -232,33 +232,36 @@ def rebuilt_inputs(resource: Resource, state: Mapping[str, Any], inputs: Mapping
     for prop in resource.inputs:
         value, given = state.get(prop.name), declared.get(prop.name)
         if given is not None:
-            if (
-                prop.kept
-                or (is_empty(given) and is_empty(value))
-                or (not is_empty(value) and not is_empty(given) and equal(prop, given, value))
-                or (given is False and value is None)
-            ):
+            if prop.kept or _means(prop, given, value):
                 rebuilt[prop.name] = given
-            elif not is_empty(value) or isinstance(value, bool):
+            elif not is_empty(value):
                 rebuilt[prop.name] = value
-        elif (
-            is_empty(value)
-            or (inputs is not None and (prop.computed or prop.kept))
-            or (inputs is None and not prop.imported)
-        ):
+        elif is_empty(value):
             continue
-        elif prop.default is not None and equal(prop, prop.default, value):
-            if inputs is None and not prop.kept:
+        elif inputs is None:
+            if prop.imported and not (prop.kept and value == prop.default):
                 rebuilt[prop.name] = value
-        elif not (inputs is not None and value is False):
+        elif not (prop.computed or prop.kept or value is False or _means(prop, prop.default, value)):
             rebuilt[prop.name] = value
     if resource.tagged and (state.get("tags") or "tags" in declared):
         rebuilt["tags"] = dict(state.get("tags") or {})
     return rebuilt
 
 
+def _means(prop: Property, given: Any, value: Any) -> bool:
+    """Whether an input and AWS's value say the same, both possibly nothing."""
+    if is_empty(given) or is_empty(value):
+        return (is_empty(given) and is_empty(value)) or (given is False and value is None)
+    return equal(prop, given, value)
+
+
 def _ignored(difference: Difference, ignore: Sequence[str]) -> bool:
     return any(difference.path == path or difference.path.startswith((path + ".", path + "[")) for path in ignore)
+
+
+def _tag_names(resource: Resource) -> frozenset[str]:
+    """The names whose differences are tags, written apart; some types' `tags` is a property like any other."""
+    return frozenset({"tags", "tagsAll"} if resource.tagged else ())
 
 
 def _refuse_unknown(inputs: Mapping[str, Any]) -> None:

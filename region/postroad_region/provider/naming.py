@@ -27,7 +27,7 @@ def physical_name(
     if proposed:
         return proposed if proposed.endswith(suffix) else proposed + suffix
     prefix = inputs.get(rule.prefix) if rule.prefix else None
-    base = str(prefix) if prefix else logical + rule.separator
+    base = str(prefix) if prefix else rule.before + logical + rule.separator
     digits = hashlib.sha256(seed + logical.encode()).hexdigest() if seed else secrets.token_hex(HEX_DIGITS)
     name = base + digits[:HEX_DIGITS] + suffix
     if len(name) > rule.longest:

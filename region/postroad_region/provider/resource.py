@@ -68,13 +68,17 @@ class Autoname:
         property: the property that holds the name.
         prefix: the property that a program may give instead: the name's beginning.
         longest: AWS's limit in characters.
+        separator: between the logical name and the digits.
+        before: what every name begins with (`alias/`).
         suffix: what every name ends with (`.fifo`), from the inputs.
+        lower: whether AWS takes lower case only.
     """
 
     property: str = "name"
     prefix: str | None = "namePrefix"
     longest: int = 255
     separator: str = "-"
+    before: str = ""
     suffix: Callable[[Mapping[str, Any]], str] = lambda _: ""
     lower: bool = False
 

@@ -11,7 +11,7 @@ UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 SIGNATURE = "4dabf18193072939515e22adb298388d"
 """The key that marks an object as a secret, an asset, an archive or a resource reference."""
 
-SECRET_SIGNATURE = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - a marker, not a password
+SECRET_SIGNATURE = "1b47061264138c4ac30d75fd1eb44270"
 
 
 def to_python(struct: struct_pb2.Struct) -> dict[str, Any]:

@@ -20,6 +20,8 @@ class Case:
         sees: the path at which the difference after `hand` must show; "" if `hand` removes the resource.
         import_id: what `pulumi import` would get; the id by default.
         label: tells cases of one type apart.
+        aside: inputs that an import can't give back as the program wrote them.
+        stays: AWS has no call that removes it, so it still reads after a delete.
     """
 
     type: str
@@ -30,6 +32,7 @@ class Case:
     import_id: Callable[[str, Inputs], str] = lambda identifier, state: identifier
     label: str = ""
     aside: frozenset[str] = frozenset()
+    stays: bool = False
 
     def __str__(self) -> str:
         return self.type.split(":")[-1] + (f"-{self.label}" if self.label else "")
@@ -145,6 +148,37 @@ class World:
             return "stood-on"
 
         return self.once("asg", make)
+
+    @property
+    def key(self) -> str:
+        return self.once("key", lambda: self.kms.create_key()["KeyMetadata"]["KeyId"])
+
+    @property
+    def key2(self) -> str:
+        return self.once("key2", lambda: self.kms.create_key()["KeyMetadata"]["KeyId"])
+
+    @property
+    def subnet3(self) -> str:
+        def make() -> str:
+            made = self.ec2.create_subnet(VpcId=self.vpc, CidrBlock="10.20.11.0/24", AvailabilityZone="us-east-1b")
+            return made["Subnet"]["SubnetId"]
+
+        return self.once("subnet3", make)
+
+    @property
+    def balancer(self) -> str:
+        def make() -> str:
+            made = self.elbv2.create_load_balancer(Name="stood-on", Type="network", Subnets=[self.subnet])
+            return made["LoadBalancers"][0]["LoadBalancerArn"]
+
+        return self.once("balancer", make)
+
+    def targets(self, name: str) -> str:
+        def make() -> str:
+            made = self.elbv2.create_target_group(Name=name, Port=587, Protocol="TCP", VpcId=self.vpc)
+            return made["TargetGroups"][0]["TargetGroupArn"]
+
+        return self.once(name, make)
 
     @property
     def zone(self) -> str:
@@ -657,6 +691,7 @@ GLOBAL = (
         lambda w: {"versioningConfiguration": {"status": "Suspended"}},
         lambda w, i, s: w.s3.put_bucket_versioning(Bucket=i, VersioningConfiguration={"Status": "Suspended"}),
         "versioningConfiguration.status",
+        stays=True,
     ),
     Case(
         "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration",
@@ -684,4 +719,165 @@ GLOBAL = (
     ),
 )
 
-CASES = (*NETWORK, *COMPUTE, *GLOBAL)
+
+def _hand_instance(world: World, identifier: str, state: Inputs) -> None:
+    world.ec2.modify_instance_attribute(InstanceId=identifier, SourceDestCheck={"Value": False})
+
+
+SERVICES = (
+    Case(
+        "aws:ec2/instance:Instance",
+        lambda w: {
+            "ami": w.image,
+            "instanceType": "t3.micro",
+            "subnetId": w.subnet,
+            "vpcSecurityGroupIds": [w.group],
+            "privateIp": "10.20.9.50",
+            "userData": "#!/bin/sh\n",
+            "metadataOptions": {"httpTokens": "required", "httpEndpoint": "enabled"},
+            "tags": TAGS,
+        },
+        lambda w: {"instanceType": "t3.small", "sourceDestCheck": False},
+        _hand_instance,
+        "sourceDestCheck",
+    ),
+    Case(
+        "aws:sqs/queue:Queue",
+        lambda w: {
+            "name": "events",
+            "visibilityTimeoutSeconds": 60,
+            "policy": _policy("sqs:SendMessage", Principal="*", Resource="arn:aws:sqs:us-east-1:123456789012:events"),
+            "tags": TAGS,
+        },
+        lambda w: {"visibilityTimeoutSeconds": 90, "messageRetentionSeconds": 600},
+        lambda w, i, s: w.sqs.set_queue_attributes(QueueUrl=i, Attributes={"DelaySeconds": "5"}),
+        "delaySeconds",
+    ),
+    Case(
+        "aws:sqs/queue:Queue",
+        lambda w: {"fifoQueue": True, "contentBasedDeduplication": True},
+        lambda w: {"contentBasedDeduplication": False},
+        lambda w, i, s: w.sqs.tag_queue(QueueUrl=i, Tags={"Hand": "made"}),
+        "tags.Hand",
+        label="fifo",
+        aside=frozenset({"name"}),
+    ),
+    Case(
+        "aws:cloudwatch/logGroup:LogGroup",
+        lambda w: {"name": "/postroad/flow", "retentionInDays": 7, "tags": TAGS},
+        lambda w: {"retentionInDays": 14},
+        lambda w, i, s: w.logs.delete_retention_policy(logGroupName=i),
+        "retentionInDays",
+    ),
+    Case(
+        "aws:cloudwatch/metricAlarm:MetricAlarm",
+        lambda w: {
+            "name": "dns-drops",
+            "comparisonOperator": "GreaterThanThreshold",
+            "evaluationPeriods": 2,
+            "metricName": "linklocal_allowance_exceeded",
+            "namespace": "Postroad",
+            "period": 60,
+            "statistic": "Sum",
+            "threshold": 0,
+            "dimensions": {"AutoScalingGroupName": "mta-a"},
+            "alarmActions": ["arn:aws:sns:us-east-1:123456789012:alarms"],
+            "tags": TAGS,
+        },
+        lambda w: {"threshold": 5.5, "dimensions": {"AutoScalingGroupName": "mta-b"}},
+        lambda w, i, s: w.cloudwatch.tag_resource(ResourceARN=s["arn"], Tags=[{"Key": "Hand", "Value": "made"}]),
+        "tags.Hand",
+    ),
+    Case(
+        "aws:cloudwatch/metricAlarm:MetricAlarm",
+        lambda w: {
+            "comparisonOperator": "GreaterThanThreshold",
+            "evaluationPeriods": 2,
+            "threshold": 1,
+            "metricQueries": [
+                {"id": "e", "expression": "m * 2", "label": "twice", "returnData": True},
+                {
+                    "id": "m",
+                    "metric": {"metricName": "queued", "namespace": "Postroad", "period": 60, "stat": "Sum"},
+                },
+            ],
+        },
+        lambda w: {"threshold": 2},
+        lambda w, i, s: w.cloudwatch.delete_alarms(AlarmNames=[i]),
+        "",
+        label="expression",
+        aside=frozenset({"name"}),
+    ),
+    Case(
+        "aws:sns/topic:Topic",
+        lambda w: {"name": "alarms", "displayName": "Alarms", "tags": TAGS},
+        lambda w: {"displayName": "Postroad"},
+        lambda w, i, s: w.sns.set_topic_attributes(TopicArn=i, AttributeName="DisplayName", AttributeValue="x"),
+        "displayName",
+    ),
+    Case(
+        "aws:kms/key:Key",
+        lambda w: {"description": "spool", "enableKeyRotation": True, "deletionWindowInDays": 7, "tags": TAGS},
+        lambda w: {"description": "spool volumes", "enableKeyRotation": False},
+        lambda w, i, s: w.kms.disable_key(KeyId=i),
+        "isEnabled",
+    ),
+    Case(
+        "aws:kms/alias:Alias",
+        lambda w: {"name": "alias/postroad", "targetKeyId": w.key},
+        lambda w: {"targetKeyId": w.key2},
+        lambda w, i, s: w.kms.delete_alias(AliasName=i),
+        "",
+    ),
+    Case(
+        "aws:lb/loadBalancer:LoadBalancer",
+        lambda w: {
+            "name": "submission",
+            "loadBalancerType": "network",
+            "internal": True,
+            "subnets": [w.subnet, w.subnet3],
+            "enableCrossZoneLoadBalancing": True,
+            "tags": TAGS,
+        },
+        lambda w: {"enableCrossZoneLoadBalancing": False},
+        lambda w, i, s: w.elbv2.add_tags(ResourceArns=[i], Tags=[{"Key": "Hand", "Value": "made"}]),
+        "tags.Hand",
+    ),
+    Case(
+        "aws:lb/targetGroup:TargetGroup",
+        lambda w: {
+            "name": "mta",
+            "port": 587,
+            "protocol": "TCP",
+            "vpcId": w.vpc,
+            "proxyProtocolV2": True,
+            "preserveClientIp": "false",
+            "deregistrationDelay": 120,
+            "healthCheck": {"protocol": "HTTP", "port": "8025", "path": "/ready", "interval": 10},
+            "tags": TAGS,
+        },
+        lambda w: {
+            "deregistrationDelay": 60,
+            "healthCheck": {"protocol": "HTTP", "port": "8025", "path": "/live", "interval": 10},
+        },
+        lambda w, i, s: w.elbv2.modify_target_group_attributes(
+            TargetGroupArn=i, Attributes=[{"Key": "deregistration_delay.timeout_seconds", "Value": "5"}]
+        ),
+        "deregistrationDelay",
+    ),
+    Case(
+        "aws:lb/listener:Listener",
+        lambda w: {
+            "loadBalancerArn": w.balancer,
+            "port": 587,
+            "protocol": "TCP",
+            "defaultActions": [{"type": "forward", "targetGroupArn": w.targets("one")}],
+            "tags": TAGS,
+        },
+        lambda w: {"defaultActions": [{"type": "forward", "targetGroupArn": w.targets("two")}]},
+        lambda w, i, s: w.elbv2.modify_listener(ListenerArn=i, Port=25),
+        "port",
+    ),
+)
+
+CASES = (*NETWORK, *COMPUTE, *GLOBAL, *SERVICES)

@@ -66,26 +66,26 @@ def tags_of(document: Mapping[str, Any]) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A describe call that finds resources by id through a filter, so that a missing one is no error."""
+    """A describe call that takes ids: boto3's method, its parameter, where its reply holds the items, their id."""
 
     operation: str
+    parameter: str
     key: str
     id_key: str
-    filter: str
 
 
-VPCS = Listing("describe_vpcs", "Vpcs", "VpcId", "vpc-id")
-SUBNETS = Listing("describe_subnets", "Subnets", "SubnetId", "subnet-id")
-GATEWAYS = Listing("describe_internet_gateways", "InternetGateways", "InternetGatewayId", "internet-gateway-id")
-ROUTE_TABLES = Listing("describe_route_tables", "RouteTables", "RouteTableId", "route-table-id")
-GROUPS = Listing("describe_security_groups", "SecurityGroups", "GroupId", "group-id")
-RULES = Listing("describe_security_group_rules", "SecurityGroupRules", "SecurityGroupRuleId", "security-group-rule-id")
-ACLS = Listing("describe_network_acls", "NetworkAcls", "NetworkAclId", "network-acl-id")
-ADDRESSES = Listing("describe_addresses", "Addresses", "AllocationId", "allocation-id")
-VOLUMES = Listing("describe_volumes", "Volumes", "VolumeId", "volume-id")
-ENDPOINTS = Listing("describe_vpc_endpoints", "VpcEndpoints", "VpcEndpointId", "vpc-endpoint-id")
-INTERFACES = Listing("describe_network_interfaces", "NetworkInterfaces", "NetworkInterfaceId", "network-interface-id")
-TEMPLATES = Listing("describe_launch_templates", "LaunchTemplates", "LaunchTemplateId", "launch-template-id")
+VPCS = Listing("describe_vpcs", "VpcIds", "Vpcs", "VpcId")
+SUBNETS = Listing("describe_subnets", "SubnetIds", "Subnets", "SubnetId")
+GATEWAYS = Listing("describe_internet_gateways", "InternetGatewayIds", "InternetGateways", "InternetGatewayId")
+ROUTE_TABLES = Listing("describe_route_tables", "RouteTableIds", "RouteTables", "RouteTableId")
+GROUPS = Listing("describe_security_groups", "GroupIds", "SecurityGroups", "GroupId")
+RULES = Listing("describe_security_group_rules", "SecurityGroupRuleIds", "SecurityGroupRules", "SecurityGroupRuleId")
+ACLS = Listing("describe_network_acls", "NetworkAclIds", "NetworkAcls", "NetworkAclId")
+ADDRESSES = Listing("describe_addresses", "AllocationIds", "Addresses", "AllocationId")
+VOLUMES = Listing("describe_volumes", "VolumeIds", "Volumes", "VolumeId")
+ENDPOINTS = Listing("describe_vpc_endpoints", "VpcEndpointIds", "VpcEndpoints", "VpcEndpointId")
+INTERFACES = Listing("describe_network_interfaces", "NetworkInterfaceIds", "NetworkInterfaces", "NetworkInterfaceId")
+TEMPLATES = Listing("describe_launch_templates", "LaunchTemplateIds", "LaunchTemplates", "LaunchTemplateId")
 
 
 @dataclass(slots=True)
@@ -99,8 +99,8 @@ class _Queue:
 
 _queues: "weakref.WeakKeyDictionary[Cloud, dict[Listing, _Queue]]" = weakref.WeakKeyDictionary()
 _queues_lock = threading.Lock()
-MOST_IDS = 190
-"""Values that EC2 takes in one filter: 200."""
+MOST_IDS = 100
+"""Ids in one call, well below what any of these calls takes."""
 
 
 def describe(cloud: Cloud, listing: Listing, identifier: str) -> Document | None:
@@ -126,13 +126,7 @@ def _serve(cloud: Cloud, listing: Listing, queue: _Queue) -> None:
                 queue.busy = False
                 return
         try:
-            filters = [{"Name": listing.filter, "Values": list(batch)}]
-            items = (
-                cloud.pages("ec2", listing.operation, listing.key, Filters=filters)
-                if _paged(cloud, listing)
-                else cloud.call("ec2", listing.operation, Filters=filters)[listing.key]
-            )
-            found = {item[listing.id_key]: item for item in items}
+            found = _ask(cloud, listing, list(batch))
         except BaseException as error:  # noqa: BLE001 - whatever it is, it is every waiter's
             for futures in batch.values():
                 for future in futures:
@@ -143,16 +137,23 @@ def _serve(cloud: Cloud, listing: Listing, queue: _Queue) -> None:
                 future.set_result(found.get(key))
 
 
-def _paged(cloud: Cloud, listing: Listing) -> bool:
-    return bool(cloud.clients.get("ec2", cloud.region).can_paginate(listing.operation))
+def _ask(cloud: Cloud, listing: Listing, identifiers: list[str]) -> dict[str, Document]:
+    """The items by id. One missing id makes AWS refuse the whole call; then each is asked for by itself."""
+    try:
+        reply = cloud.call("ec2", listing.operation, **{listing.parameter: identifiers})
+    except AwsError as error:
+        if not (error.gone or error.code.endswith(".Malformed")):
+            raise
+        if len(identifiers) == 1:
+            return {}
+        found: dict[str, Document] = {}
+        for identifier in identifiers:
+            found.update(_ask(cloud, listing, [identifier]))
+        return found
+    return {item[listing.id_key]: item for item in reply[listing.key]}
 
 
 def detach_address(cloud: Cloud, association: str | None) -> None:
     """Disassociate an elastic address, if it is associated."""
     if association:
         unless_gone(lambda: cloud.call("ec2", "disassociate_address", AssociationId=association))
-
-
-def refused(error: AwsError, *codes: str) -> bool:
-    """Whether AWS's answer is one of these codes."""
-    return error.code in codes

@@ -235,11 +235,14 @@ def _read_template(cloud: Cloud, identifier: str, known: Mapping[str, Any]) -> S
     version = reply["LaunchTemplateVersions"][0]
     data = version.get("LaunchTemplateData") or {}
     state = from_aws(_DATA, data)
-    if data.get("TagSpecifications"):
-        state["tagSpecifications"] = [
-            {"resourceType": item["ResourceType"], "tags": from_pairs(item.get("Tags"))}
-            for item in data["TagSpecifications"]
-        ]
+    specifications = [
+        {"resourceType": item["ResourceType"], "tags": from_pairs(item.get("Tags"))}
+        for item in data.get("TagSpecifications") or []
+        # A template can't launch templates: moto mixes the template's own tags in, AWS doesn't.
+        if item["ResourceType"] != "launch-template"
+    ]
+    if specifications:
+        state["tagSpecifications"] = specifications
     return {
         **state,
         "name": template["LaunchTemplateName"],

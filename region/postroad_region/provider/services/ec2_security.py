@@ -169,6 +169,13 @@ def _read_rule(direction: str, cloud: Cloud, identifier: str, known: Mapping[str
     reference = known.get("referencedSecurityGroupId")
     if reference and reference.endswith(f"/{state.get('referencedSecurityGroupId')}"):
         state["referencedSecurityGroupId"] = reference
+    # moto forgets the description of a rule whose other side is a group or a prefix list; AWS returns it.
+    if (
+        not state.get("description")
+        and not (state.get("cidrIpv4") or state.get("cidrIpv6"))
+        and known.get("description")
+    ):
+        state["description"] = known["description"]
     return {
         **state,
         "arn": rule.get("SecurityGroupRuleArn") or cloud.arn("ec2", f"security-group-rule/{identifier}"),
@@ -308,6 +315,8 @@ def _read_acl_rule(cloud: Cloud, identifier: str, known: Mapping[str, Any]) -> S
 
 
 def _delete_acl_rule(task: Task, identifier: str) -> None:
+    if _read_acl_rule(task.cloud, identifier, task.state) is None:
+        return
     parameters = task.parameters(_ACL_RULE, "networkAclId", "ruleNumber", "egress")
     unless_gone(lambda: task.cloud.call("ec2", "delete_network_acl_entry", **parameters))
 
