@@ -158,11 +158,10 @@ def test_mail_uses_what_the_network_gave(applied: Engine) -> None:
     assert set(mail["mta_groups"].values()) == {f"postroad-local-mta-{letter}" for letter in "abc"}
 
 
-@pytest.mark.parametrize("stack", ["uat", "staging", "production"])
-def test_every_stack_can_be_previewed_with_its_policies_before_anything_is_applied(engine: Engine, stack: str) -> None:
-    init(engine, stack)
+def test_a_stack_can_be_previewed_with_its_policies_before_anything_is_applied(engine: Engine) -> None:
+    init(engine, "production")
     for project in PROJECTS:
-        engine.must(project, "preview", *POLICIES, stack=stack)
+        engine.must(project, "preview", *POLICIES, stack="production")
 
 
 def test_an_update_of_mail_without_a_network_says_what_to_run(engine: Engine) -> None:
