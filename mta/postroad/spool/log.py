@@ -1,7 +1,6 @@
 """The spool: an append-only log of messages and outcomes with group commit."""
 
 import asyncio
-import contextlib
 import errno
 import os
 import time
@@ -11,14 +10,15 @@ from pathlib import Path
 
 from postroad.spool.committer import Committer, SyncJob
 from postroad.spool.compaction import should_compact
+from postroad.spool.entries import message_record, outcome_record, state_records
 from postroad.spool.lock import SpoolLock
 from postroad.spool.message import Delivery, Location, Message, Outcome
-from postroad.spool.record import MessageMeta, OutcomeMeta, RecordKind, check_of, encode_record
+from postroad.spool.record import check_of
 from postroad.spool.recovery import Recovered, keep_aside, read_spool
-from postroad.spool.segment import Segment, segment_path
+from postroad.spool.segment import Segment
+from postroad.spool.writer import SegmentWriter
 
 SEGMENT_SIZE = 64 << 20
-_IOV_MAX = 1024
 _OUTCOME_SYNC_DELAY = 0.05
 _RETRY_FULL = 1.0
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
@@ -82,7 +82,7 @@ class Spool:
             self._residents[message.location.segment][message.id] = message
         # Wall clock in the high bits: ids stay unique even if the spool was emptied in between.
         self._next_id = max(self.recovered.highest_id + 1, int(time.time() * 1000) << 20)
-        self._fd = -1
+        self._writer: SegmentWriter | None = None
         self._appends: list[tuple[Message, Done]] = []
         self._outcomes: list[bytes] = []
         self._copies: list[tuple[Message, Sequence[bytes]]] = []
@@ -152,11 +152,9 @@ class Spool:
         message = delivery.message
         if outcome is not Outcome.DEFERRED:
             message.deliveries.remove(delivery)
+        self._outcomes.append(outcome_record(delivery, outcome))
         if not message.deliveries:
-            self._outcomes.append(encode_record(RecordKind.FINISHED, message.id))
             self._forget(message)
-        else:
-            self._outcomes.append(encode_record(RecordKind.OUTCOME, message.id, _outcome_meta(delivery, outcome)))
         self._schedule_flush()
 
     async def read(self, message: Message) -> bytes:
@@ -185,7 +183,8 @@ class Spool:
             self._start_sync()
             await asyncio.sleep(0.002)
         self._committer.stop()
-        os.close(self._fd)
+        assert self._writer is not None
+        os.close(self._writer.fd)
         self._lock.release()
 
     def _schedule_flush(self) -> None:
@@ -241,26 +240,25 @@ class Spool:
         copies: list[tuple[Message, Sequence[bytes]]],
         outcomes: list[bytes],
     ) -> None:
-        segment = self._segments[-1]
-        start = offset = segment.size
+        assert self._writer is not None
+        segment = self._writer.segment
+        offset = segment.size
         pieces: list[bytes] = []
         placed: list[tuple[Message, Location]] = []
         for message, content in [*copies, *((message, message.content or ()) for message, _ in appends)]:
             if message.location is not None and not message.deliveries:
                 continue  # finished while its copy waited
             check = check_of(content) if message.location is None else message.location.check
-            head = _message_record(message, check)
+            head = message_record(message, check)
             placed.append((message, Location(segment.number, offset + len(head), message.size, check)))
-            state = _state_records(message) if message.location is not None else b""
+            state = state_records(message) if message.location is not None else b""
             pieces.append(head)
             pieces.extend(content)
             if state:
                 pieces.append(state)
             offset += len(head) + message.size + len(state)
         pieces.extend(outcomes)
-        offset += sum(map(len, outcomes))
-        self._write(pieces, start, offset - start)
-        segment.size = offset
+        self._writer.append(pieces)
         for message, location in placed:
             if message.location is not None:
                 self._forget(message)  # its old place
@@ -269,45 +267,15 @@ class Spool:
             segment.live_messages += 1
             segment.live_octets += message.size
 
-    def _write(self, pieces: list[bytes], start: int, size: int) -> None:
-        """Append all pieces or nothing."""
-        written = 0
-        try:
-            for first in range(0, len(pieces), _IOV_MAX):
-                part = pieces[first : first + _IOV_MAX]
-                want = sum(map(len, part))
-                got = os.writev(self._fd, part)
-                if got < want:
-                    rest = memoryview(b"".join(part))[got:]
-                    while rest:
-                        rest = rest[os.write(self._fd, rest) :]
-                written += want
-        except OSError:
-            # Half a batch is on disk: take it back, so that the next record follows a whole one.
-            os.ftruncate(self._fd, start)
-            raise
-        assert written == size
-
     def _new_segment(self) -> None:
         number = self._segments[-1].number + 1 if self._segments else 1
-        path = segment_path(self.folder, number)
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        head = encode_record(RecordKind.SEGMENT, number)
-        try:
-            if os.write(fd, head) != len(head):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
-        except OSError:
-            os.close(fd)
-            with contextlib.suppress(OSError):
-                path.unlink()
-            raise
-        if self._fd >= 0:
-            self._retired.append(self._fd)
-        self._fd = fd
+        writer = SegmentWriter(self.folder, number)
+        if self._writer is not None:
+            self._retired.append(self._writer.fd)
+        self._writer = writer
         self._folder_changed = self._dirty = True
-        segment = Segment(number, path, len(head))
-        self._segments.append(segment)
-        self._by_number[number] = segment
+        self._segments.append(writer.segment)
+        self._by_number[number] = writer.segment
         self._residents[number] = {}
 
     def _start_sync(self) -> None:
@@ -323,7 +291,8 @@ class Spool:
         remove, self._remove = self._remove, []
         folder = self.folder if self._folder_changed or remove else None
         self._folder_changed = False
-        self._committer.submit(SyncJob([*retired, self._fd], retired, folder, remove))
+        assert self._writer is not None
+        self._committer.submit(SyncJob([*retired, self._writer.fd], retired, folder, remove))
 
     def _synced(self) -> None:
         self._syncing = False
@@ -355,11 +324,15 @@ class Spool:
             self._dirty = True
         if self._dirty and not self._syncing and self._sync_timer is None:
             self._sync_timer = self._loop.call_later(_OUTCOME_SYNC_DELAY, self._start_sync)
-        if not self._compacting and should_compact(
-            segments=len(self._segments),
-            octets=self.octets,
-            live_octets=self.live_octets,
-            segment_size=self._segment_size,
+        if (
+            not self._compacting
+            and not self._copies
+            and should_compact(
+                segments=len(self._segments),
+                octets=self.octets,
+                live_octets=self.live_octets,
+                segment_size=self._segment_size,
+            )
         ):
             self._compacting = True
             self._compaction = self._loop.create_task(self._compact())
@@ -378,36 +351,6 @@ class Spool:
                     self._schedule_flush()
         finally:
             self._compacting = False
-
-
-def _message_record(message: Message, check: int) -> bytes:
-    meta = MessageMeta(message.received, message.sender, message.recipients, message.eight_bit, message.smtputf8)
-    return encode_record(RecordKind.MESSAGE, message.id, meta, message.size, check)
-
-
-def _outcome_meta(delivery: Delivery, outcome: Outcome) -> OutcomeMeta:
-    recipients = delivery.recipients
-    match outcome:
-        case Outcome.DELIVERED:
-            return OutcomeMeta(delivered=recipients)
-        case Outcome.BOUNCED:
-            return OutcomeMeta(bounced=recipients)
-        case Outcome.DEFERRED:
-            return OutcomeMeta((), (), recipients, delivery.attempts, delivery.due, delivery.reply)
-
-
-def _state_records(message: Message) -> bytes:
-    """What is known of a message's recipients, for a copy of it."""
-    open_ones = {index for delivery in message.deliveries for index in delivery.recipients}
-    finished = tuple(index for index in range(len(message.recipients)) if index not in open_ones)
-    records = []
-    if finished:
-        records.append(encode_record(RecordKind.OUTCOME, message.id, OutcomeMeta(delivered=finished)))
-    for item in message.deliveries:
-        if item.attempts:
-            meta = _outcome_meta(item, Outcome.DEFERRED)
-            records.append(encode_record(RecordKind.OUTCOME, message.id, meta))
-    return b"".join(records)
 
 
 def _read_file(path: Path, offset: int, size: int) -> bytes:

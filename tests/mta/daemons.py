@@ -1,0 +1,244 @@
+"""Real processes for tests: an MTA, a proxy, sinks that take mail and servers that behave badly."""
+
+import json
+import signal
+import socket
+import socketserver
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import Envelope, Session
+
+BIN = Path(sys.executable).parent
+
+
+def wait_until(condition: Callable[[], object], *, seconds: float = 20.0, what: str = "condition") -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {seconds} s in vain: {what}"
+        time.sleep(0.01)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Daemon:
+    """A process with a TOML file and an admin port; its log lines are parsed."""
+
+    program = ""
+
+    def __init__(self, folder: Path, config: str, admin_port: int, *, command: list[str] | None = None) -> None:
+        self.folder = folder
+        self.admin_port = admin_port
+        self.config = folder / f"{self.program}.toml"
+        self.config.write_text(config)
+        self.log = folder / f"{self.program}.log"
+        self._command = command or [str(BIN / self.program)]
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [*self._command, "run", "--config", str(self.config)], stdout=log, stderr=log, cwd=self.folder
+            )
+        wait_until(self._started, what=f"{self.program} is ready")
+
+    def _started(self) -> bool:
+        assert self.process is not None
+        assert self.process.poll() is None, self.log.read_text()
+        return self.ready()
+
+    def ready(self) -> bool:
+        try:
+            return self.get("/ready").startswith("ready")
+        except OSError:
+            return False
+
+    def get(self, path: str, *, method: str = "GET") -> str:
+        request = urllib.request.Request(f"http://127.0.0.1:{self.admin_port}{path}", method=method)
+        with urllib.request.urlopen(request, timeout=5) as response:
+            return response.read().decode()
+
+    def metric(self, name: str) -> float:
+        lines = (line.rpartition(" ") for line in self.get("/metrics").splitlines())
+        return next((float(value) for key, _, value in lines if key == name), 0.0)
+
+    def events(self, *names: str) -> list[dict[str, Any]]:
+        lines = [line for line in self.log.read_text().splitlines() if line.startswith("{")]
+        return [event for line in lines if (event := json.loads(line))["event"] in names]
+
+    def kill(self) -> None:
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+
+    def terminate(self) -> None:
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+
+    def wait(self, seconds: float = 20.0) -> int:
+        assert self.process is not None
+        return self.process.wait(seconds)
+
+    def stop(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.terminate()
+            try:
+                self.wait(10)
+            except subprocess.TimeoutExpired:
+                self.kill()
+
+
+class MtaDaemon(Daemon):
+    program = "postroad-mta"
+
+    def __init__(
+        self, folder: Path, *, smart_host: int | None = None, spool: str = "./spool", more: str = "", **options: Any
+    ) -> None:
+        self.port = free_port()
+        admin = free_port()
+        routing = f'smart_host = "127.0.0.1:{smart_host}"' if smart_host is not None else ""
+        config = f"""
+[listeners.submission]
+address = "127.0.0.1:{self.port}"
+relay_from = ["127.0.0.0/8"]
+hostname = "mta.test"
+[spool]
+path = "{spool}"
+min_free = "0B"
+[routing]
+{routing}
+[admin]
+address = "127.0.0.1:{admin}"
+{more}
+"""
+        super().__init__(folder, config, admin, **options)
+
+    def queue(self) -> dict[str, Any]:
+        return dict(json.loads(self.get("/queue")))
+
+    def flush(self) -> None:
+        self.get("/flush", method="POST")
+
+
+class ProxyDaemon(Daemon):
+    program = "postroad-proxy"
+
+    def __init__(self, folder: Path, *, destinations: str = "127.0.0.0/8:1024-65535", more: str = "") -> None:
+        self.port = free_port()
+        admin = free_port()
+        config = f"""
+[listener]
+address = "127.0.0.1:{self.port}"
+[access]
+clients = ["127.0.0.0/8"]
+sources = ["127.0.0.0/8"]
+destinations = ["{destinations}"]
+[admin]
+address = "127.0.0.1:{admin}"
+{more}
+"""
+        super().__init__(folder, config, admin)
+
+
+class Sink:
+    """aiosmtpd as a mail host that takes everything and counts it by the X-Id header."""
+
+    def __init__(self, port: int | None = None, **options: Any) -> None:
+        self.ids: Counter[str] = Counter()
+        self.envelopes: list[Envelope] = []
+        self.peers: list[tuple[str, int]] = []
+        self.port = port or free_port()
+        self._controller = Controller(self, hostname="127.0.0.1", port=self.port, enable_SMTPUTF8=True, **options)
+
+    async def handle_DATA(self, server: object, session: Session, envelope: Envelope) -> str:
+        content = envelope.content
+        assert isinstance(content, bytes)
+        _, found, rest = content.partition(b"X-Id: ")
+        self.envelopes.append(envelope)
+        self.peers.append(session.peer)
+        if found:
+            self.ids[rest.partition(b"\r\n")[0].decode()] += 1
+        return "250 2.0.0 taken"
+
+    def start(self) -> "Sink":
+        self._controller.start()
+        return self
+
+    def stop(self) -> None:
+        self._controller.stop(no_assert=True)
+
+
+class ScriptedHost:
+    """A mail host that answers each verb as told: a reply, several in turn, or None to cut the connection.
+
+    The verb "." is the end of DATA, "banner" the greeting. All that it was sent is kept in `commands`.
+    """
+
+    def __init__(self, **answers: str | list[str | None] | None) -> None:
+        self._answers: dict[str, Any] = {key.replace("dot", ".").lower(): value for key, value in answers.items()}
+        self.commands: list[str] = []
+        self.messages: list[bytes] = []
+        self.connections = 0
+        host = self
+
+        class Handler(socketserver.StreamRequestHandler):
+            def handle(self) -> None:
+                host.connections += 1
+                host._converse(self.rfile, self.wfile)
+
+        class Server(socketserver.ThreadingTCPServer):
+            allow_reuse_address = True
+            daemon_threads = True
+
+        self._server = Server(("127.0.0.1", 0), Handler)
+        self.port = int(self._server.server_address[1])
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+
+    def _answer(self, verb: str, usual: str) -> str | None:
+        answer = self._answers.get(verb.lower(), usual)
+        if isinstance(answer, list):
+            return answer.pop(0) if len(answer) > 1 else answer[0]
+        return answer
+
+    def _converse(self, rfile: Any, wfile: Any) -> None:
+        def say(verb: str, usual: str) -> str:
+            answer = self._answer(verb, usual)
+            if answer is None:
+                raise ConnectionAbortedError
+            wfile.write(answer.encode() + b"\r\n")
+            return answer
+
+        try:
+            say("banner", "220 scripted")
+            while line := rfile.readline():
+                verb = line.split()[0].decode().lower() if line.split() else ""
+                self.commands.append(line.strip().decode())
+                usual = {"ehlo": "250-scripted\r\n250 PIPELINING", "data": "354 go", "quit": "221 bye"}
+                if say(verb, usual.get(verb, "250 ok")).startswith("354"):
+                    content = b""
+                    while (part := rfile.readline()) not in (b".\r\n", b""):
+                        content += part
+                    if part:
+                        if content:
+                            self.messages.append(content)
+                        say(".", "250 taken")
+                if verb == "quit":
+                    return
+        except (ConnectionError, ValueError, OSError):
+            return
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
