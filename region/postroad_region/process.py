@@ -166,15 +166,33 @@ class Process:
     def _in_place(self, identity: Identity, command: Command) -> bool:
         if not command.prefix:
             return True
-        asked = [*command.prefix, "readlink", "/proc/self/ns/net"]
         try:
-            done = subprocess.run(asked, env={"PATH": _PATH}, capture_output=True, text=True, timeout=10, check=False)
-            there = Path(f"/proc/{identity.pid}/ns/net").readlink()
+            there = Path(f"/proc/{identity.pid}/ns/net").stat().st_ino
         except FileNotFoundError:
             return False
+        return self._namespace(command.prefix) == there
+
+    def _namespace(self, prefix: Sequence[str]) -> int:
+        """The inode of the network namespace that a prefix enters."""
+        match tuple(prefix):
+            # The usual prefixes name a file; asking it costs no process, and `ensure` is called all the time.
+            case ("ip", "netns", "exec", name):
+                file = Path("/run/netns", name)
+            case ("nsenter", option) if option.startswith("--net="):
+                file = Path(option.removeprefix("--net="))
+            case _:
+                return self._namespace_by_asking(prefix)
+        try:
+            return file.stat().st_ino
+        except FileNotFoundError:
+            raise ProcessError(f"{self.name}: there is no network namespace {file}") from None
+
+    def _namespace_by_asking(self, prefix: Sequence[str]) -> int:
+        asked = [*prefix, "stat", "--dereference", "--format=%i", "/proc/self/ns/net"]
+        done = subprocess.run(asked, env={"PATH": _PATH}, capture_output=True, text=True, timeout=10, check=False)
         if done.returncode != 0:
-            raise ProcessError(f"{self.name}: `{' '.join(command.prefix)}` fails: {done.stderr.strip()}")
-        return done.stdout.strip() == str(there)
+            raise ProcessError(f"{self.name}: `{' '.join(prefix)}` fails: {done.stderr.strip()}")
+        return int(done.stdout)
 
     def _recorded(self) -> Identity | None:
         try:

@@ -186,15 +186,16 @@ def test_a_big_log_is_moved_aside_at_the_next_start(process: Process) -> None:
 
 
 @pytest.mark.root
+@pytest.mark.parametrize("way", ["ip netns exec {}", "nsenter --net=/run/netns/{}", "env ip netns exec {}"])
 def test_a_process_left_in_a_deleted_namespace_is_started_in_the_new_one(
-    process: Process, make_namespace: Callable[..., Any]
+    process: Process, make_namespace: Callable[..., Any], way: str
 ) -> None:
     namespace = make_namespace()
-    command = Command(SLEEPER, namespace.prefix)
+    command = Command(SLEEPER, way.format(namespace.name).split())
     process.ensure(command)
     assert not process.ensure(command)
     subprocess.run(["ip", "netns", "delete", namespace.name], check=True)
-    with pytest.raises(ProcessError, match="fails"):
+    with pytest.raises(ProcessError, match=namespace.name):
         process.ensure(command)
     subprocess.run(["ip", "netns", "add", namespace.name], check=True)
     assert process.ensure(command)

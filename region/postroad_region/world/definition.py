@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from fnmatch import translate
-from functools import cached_property
+from functools import cached_property, lru_cache
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -178,6 +178,16 @@ def load_world(file: Path = DEFAULT_FILE) -> World:
     Raises:
         RegionError: it can't be read, isn't YAML or doesn't fit the schema; every fault with key, value and reason.
     """
+    try:
+        state = file.stat()
+    except OSError as error:
+        raise RegionError(f"{file}: {error.strerror}") from error
+    return _load(file, state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(maxsize=4)
+def _load(file: Path, _modified: int, _size: int) -> World:
+    """Read once: the daemon asks every time it looks whether all is well."""
     try:
         content = yaml.safe_load(file.read_text())
     except OSError as error:

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import dns.dnssec
 import dns.name
+import dns.node
+import dns.rdataset
 import dns.rdatatype
 import dns.rrset
 import dns.zone
@@ -29,7 +31,7 @@ def rrset(zone: dns.zone.Zone, owner: dns.name.Name, kind: str, covers: str = "N
 
 def validate(text: str, origin: dns.name.Name, owner: dns.name.Name, kind: str, at: datetime.datetime) -> None:
     zone = dns.zone.from_text(text, origin, relativize=False)
-    keys = {origin: rrset(zone, origin, "DNSKEY")}
+    keys: dict[dns.name.Name, dns.node.Node | dns.rdataset.Rdataset] = {origin: rrset(zone, origin, "DNSKEY")}
     signatures = rrset(zone, owner, "RRSIG", kind)
     dns.dnssec.validate(rrset(zone, owner, kind), signatures, keys, now=at.timestamp())
 
