@@ -15,6 +15,7 @@ from .services import (
     ec2_routes,
     ec2_security,
     elbv2,
+    elbv2_targets,
     iam,
     kms,
     logs,
@@ -27,6 +28,7 @@ from .services import (
 _MODULES = (
     autoscaling,
     elbv2,
+    elbv2_targets,
     sqs,
     sns,
     logs,

@@ -111,6 +111,10 @@ class World:
         return self.once("acl", lambda: self.ec2.create_network_acl(VpcId=self.vpc)["NetworkAcl"]["NetworkAclId"])
 
     @property
+    def address(self) -> str:
+        return self.once("address", lambda: self.ec2.allocate_address(Domain="vpc")["AllocationId"])
+
+    @property
     def image(self) -> str:
         return self.once("image", lambda: self.ec2.describe_images()["Images"][0]["ImageId"])
 
@@ -423,6 +427,13 @@ NETWORK = (
         lambda w, i, s: w.ec2.disassociate_address(AssociationId=s["associationId"]),
         "instance",
         label="associated",
+    ),
+    Case(
+        "aws:ec2/eipDomainName:EipDomainName",
+        lambda w: {"allocationId": w.address, "domainName": "mail-a.postroad.test"},
+        lambda w: {"domainName": "mail-b.postroad.test"},
+        lambda w, i, s: w.ec2.reset_address_attribute(AllocationId=i, Attribute="domain-name"),
+        "",
     ),
     Case(
         "aws:ec2/networkInterface:NetworkInterface",
@@ -881,3 +892,17 @@ SERVICES = (
 )
 
 CASES = (*NETWORK, *COMPUTE, *GLOBAL, *SERVICES)
+
+INVENTED = "moto's DescribeLifecycleHooks invents a NotificationTargetARN and a RoleARN that nobody set"
+NO_REVERSE = "moto has no ModifyAddressAttribute and ResetAddressAttribute"
+SHORTCOMINGS = {
+    ("LifecycleHook", "read"): INVENTED,
+    ("LifecycleHook", "update"): INVENTED,
+    ("LifecycleHook", "import"): INVENTED,
+    ("Queue", "update"): "moto's SetQueueAttributes forgets the queue's policy when the call doesn't repeat it",
+    ("EipDomainName", "read"): NO_REVERSE,
+    ("EipDomainName", "hand"): NO_REVERSE,
+    ("EipDomainName", "update"): NO_REVERSE,
+    ("EipDomainName", "import"): NO_REVERSE,
+    ("EipDomainName", "delete"): NO_REVERSE,
+}

@@ -12,7 +12,7 @@ from postroad_region.provider.lifecycle import Lifecycle
 _spec = importlib.util.spec_from_file_location("provider_cases", Path(__file__).parent / "cases.py")
 cases = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(cases)
-CASES, World = cases.CASES, cases.World
+CASES, SHORTCOMINGS, World = cases.CASES, cases.SHORTCOMINGS, cases.World
 
 
 @pytest.fixture
@@ -38,10 +38,18 @@ def made(request: pytest.FixtureRequest, lifecycle: Lifecycle, world: Any) -> An
     return case, resource, inputs, lifecycle.create(resource, "thing", inputs)
 
 
-each = pytest.mark.parametrize("made", CASES, ids=str, indirect=True)
+def each(test: str) -> Any:
+    """All cases; those in which moto falls short of AWS are expected to fail, so that its mending is noticed."""
+    marked = [
+        pytest.param(case, id=str(case), marks=pytest.mark.xfail(strict=True, reason=reason))
+        if (reason := SHORTCOMINGS.get((str(case), test)))
+        else pytest.param(case, id=str(case))
+        for case in CASES
+    ]
+    return pytest.mark.parametrize("made", marked, indirect=True)
 
 
-@each
+@each("read")
 def test_what_was_created_reads_back_the_same_and_differs_in_nothing(made: Any, lifecycle: Lifecycle) -> None:
     _, resource, inputs, created = made
     found = lifecycle.read(resource, created.id, created.state, inputs)
@@ -54,7 +62,7 @@ def test_what_was_created_reads_back_the_same_and_differs_in_nothing(made: Any, 
         assert name in {**dict.fromkeys(resource.output_names), **found.state}
 
 
-@each
+@each("hand")
 def test_a_change_by_hand_is_seen_and_mended(made: Any, lifecycle: Lifecycle, world: Any) -> None:
     case, resource, inputs, created = made
     case.hand(world, created.id, created.state)
@@ -70,7 +78,7 @@ def test_a_change_by_hand_is_seen_and_mended(made: Any, lifecycle: Lifecycle, wo
         assert lifecycle.diff(resource, state, inputs) == []
 
 
-@each
+@each("update")
 def test_an_update_is_applied_in_place(made: Any, lifecycle: Lifecycle, world: Any) -> None:
     case, resource, inputs, created = made
     if case.update is None:
@@ -87,7 +95,7 @@ def test_an_update_is_applied_in_place(made: Any, lifecycle: Lifecycle, world: A
     assert found.inputs == wanted
 
 
-@each
+@each("import")
 def test_an_import_gives_inputs_that_change_nothing(made: Any, lifecycle: Lifecycle) -> None:
     case, resource, inputs, created = made
     found = lifecycle.read(resource, case.import_id(created.id, created.state), {}, None)
@@ -99,7 +107,7 @@ def test_an_import_gives_inputs_that_change_nothing(made: Any, lifecycle: Lifecy
     assert [d for d in lifecycle.diff(resource, found.state, rest) if d.top not in kept | case.aside] == []
 
 
-@each
+@each("delete")
 def test_a_delete_removes_it_and_may_be_repeated(made: Any, lifecycle: Lifecycle) -> None:
     case, resource, inputs, created = made
     lifecycle.delete(resource, "thing", created.id, created.state, seconds=20)

@@ -80,17 +80,15 @@ def _instance(cloud: Cloud, identifier: str) -> Document | None:
 def _create_instance(task: Task) -> str:
     given = task.parameters(_INSTANCE, "ami", "instanceType", "keyName", "ebsOptimized", "metadataOptions")
     parameters: Document = {**given, "MinCount": 1, "MaxCount": 1, "ClientToken": request_token()}
-    interface: Document = {"DeviceIndex": 0}
-    if task.get("subnetId"):
-        interface["SubnetId"] = task.get("subnetId")
-    if task.get("privateIp"):
-        interface["PrivateIpAddress"] = task.get("privateIp")
-    if task.get("vpcSecurityGroupIds"):
-        interface["Groups"] = task.get("vpcSecurityGroupIds")
-    if task.get("associatePublicIpAddress") is not None:
-        interface["AssociatePublicIpAddress"] = bool(task.get("associatePublicIpAddress"))
-    if len(interface) > 1:
-        parameters["NetworkInterfaces"] = [interface]
+    network: Document = task.parameters(_INSTANCE, "subnetId", "privateIp")
+    groups = task.get("vpcSecurityGroupIds")
+    if task.get("associatePublicIpAddress") is None:
+        parameters.update(network, **({"SecurityGroupIds": groups} if groups else {}))
+    else:
+        # Only an interface's specification says whether the instance gets a public address.
+        public = bool(task.get("associatePublicIpAddress"))
+        interface = {"DeviceIndex": 0, "AssociatePublicIpAddress": public, **network}
+        parameters["NetworkInterfaces"] = [{**interface, **({"Groups": groups} if groups else {})}]
     placement = {"AvailabilityZone": task.get("availabilityZone"), "Tenancy": task.get("tenancy")}
     if any(placement.values()):
         parameters["Placement"] = {key: value for key, value in placement.items() if value}
