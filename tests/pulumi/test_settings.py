@@ -333,3 +333,31 @@ def test_lines_marked_replace_are_the_placeholders_that_an_update_refuses() -> N
 
 def test_a_problem_without_a_value_or_a_remedy_is_still_a_sentence() -> None:
     assert str(Problem("file", "key", "it is missing")) == "file: key: it is missing"
+
+
+ODD_VALUES: list[Any] = [None, True, -1, 1.5, "", "\x00", "x" * 300, [], [[]], {}, {1: 2}, [None], {"a": {"b": []}}]
+
+
+def spots(tree: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """The paths of everything in a tree."""
+    inner = tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ()
+    return [path, *(spot for key, value in inner for spot in spots(value, (*path, key)))]
+
+
+@pytest.mark.parametrize("project", PROJECTS)
+def test_whatever_stands_anywhere_in_a_file_the_answer_is_lines_and_no_trace(project: str, projects: Path) -> None:
+    good = stack_config(project, "local")
+    good.pop("encryptionsalt", None)
+    refused = 0
+    for spot in spots(good)[1:]:
+        for odd in ODD_VALUES:
+            config = copy.deepcopy(good)
+            parent = config
+            for key in spot[:-1]:
+                parent = parent[key]
+            parent[spot[-1]] = odd
+            (projects / project / "Pulumi.local.yaml").write_text(yaml.safe_dump({"config": config}))
+            problems = check(project, "local", folder=projects)
+            assert all("\n" not in str(problem) and str(problem).startswith("pulumi/") for problem in problems)
+            refused += bool(problems)
+    assert refused > 100
