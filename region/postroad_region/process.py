@@ -134,15 +134,17 @@ class Process:
         process serves when this returns; else it has been started.
 
         Raises:
-            ProcessError: the prefix fails, or the process exited, or it didn't report ready within `deadline` seconds
-                (then it is stopped again).
+            ProcessError: the prefix leads nowhere, or the process exited, or it didn't report ready within `deadline`
+                seconds (then it is stopped again).
         """
         with self._lock() as lock:
+            # A namespace's inode isn't given to another as long as a process is in it.
+            fingerprint = f"{command.digest()}-{self._namespace(command.prefix)}"
             identity = self.running()
-            if identity is not None and identity.fingerprint == command.digest() and self._in_place(identity, command):
+            if identity is not None and identity.fingerprint == fingerprint:
                 return False
             self._stop(10.0)
-            self._start(command, lock, deadline)
+            self._start(command, fingerprint, lock, deadline)
             return True
 
     def stop(self, *, deadline: float = 10.0) -> bool:
@@ -163,15 +165,6 @@ class Process:
         identity = self.running()
         return identity is not None and _send(identity, number)
 
-    def _in_place(self, identity: Identity, command: Command) -> bool:
-        if not command.prefix:
-            return True
-        try:
-            there = Path(f"/proc/{identity.pid}/ns/net").stat().st_ino
-        except FileNotFoundError:
-            return False
-        return self._namespace(command.prefix) == there
-
     def _namespace(self, prefix: Sequence[str]) -> int:
         """The inode of the network namespace that a prefix enters."""
         match tuple(prefix):
@@ -180,6 +173,8 @@ class Process:
                 file = Path("/run/netns", name)
             case ("nsenter", option) if option.startswith("--net="):
                 file = Path(option.removeprefix("--net="))
+            case ():
+                file = Path("/proc/self/ns/net")
             case _:
                 return self._namespace_by_asking(prefix)
         try:
@@ -210,7 +205,7 @@ class Process:
         finally:
             os.close(descriptor)
 
-    def _start(self, command: Command, lock: int, deadline: float) -> None:
+    def _start(self, command: Command, fingerprint: str, lock: int, deadline: float) -> None:
         self.log_file.parent.mkdir(parents=True, exist_ok=True)
         if self.log_file.exists() and self.log_file.stat().st_size > _LOG_LIMIT:
             self.log_file.replace(self.log_file.with_name(f"{self.log_file.name}.1"))
@@ -226,7 +221,7 @@ class Process:
             stack.callback(os.close, log)
             pid = os.posix_spawn(
                 "/bin/sh",
-                ["sh", "-c", _LAUNCHER, "sh", str(self._record), command.digest(), *command.prefix, *command.argv],
+                ["sh", "-c", _LAUNCHER, "sh", str(self._record), fingerprint, *command.prefix, *command.argv],
                 environment,
                 file_actions=[
                     (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
