@@ -1,5 +1,6 @@
 #!/usr/bin/python
 # Apache-2.0
+# ruff: noqa: E402 -- Ansible wants the documentation before the imports
 """One deploy at a time: a lock in the stack's artifacts bucket, taken by a conditional write."""
 
 from __future__ import annotations
@@ -8,7 +9,8 @@ DOCUMENTATION = r"""
 module: deploy_lock
 short_description: One deploy at a time, for everybody who deploys a stack
 description:
-  - The lock is one object in the stack's artifacts bucket, written on the condition that it isn't there (or is still the one that was read).
+  - The lock is one object in the stack's artifacts bucket, written on the condition that it isn't there,
+    or is still the one that was read.
   - It names its owner. A lock whose process on the same machine is dead, or that is older than O(ttl), is taken over.
 author: Postroad
 options:
@@ -137,7 +139,9 @@ def run(module: AnsibleModule) -> None:
         if mine and not module.check_mode:
             client.delete_object(**place)
         module.exit_json(changed=mine)
-    held = holder is not None and not mine and not is_dead(holder, host=host, boot=boot, now=now, ttl=module.params["ttl"])
+    held = (
+        holder is not None and not mine and not is_dead(holder, host=host, boot=boot, now=now, ttl=module.params["ttl"])
+    )
     if held and not module.params["steal"]:
         module.fail_json(
             msg=f"{module.params['bucket']} is locked by {describe(holder, now)}; wait for it, or, if it is no more, "
