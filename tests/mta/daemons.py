@@ -104,7 +104,14 @@ class MtaDaemon(Daemon):
     program = "postroad-mta"
 
     def __init__(
-        self, folder: Path, *, smart_host: int | None = None, spool: str = "./spool", more: str = "", **options: Any
+        self,
+        folder: Path,
+        *,
+        smart_host: int | None = None,
+        spool: str = "./spool",
+        min_free: str = "0B",
+        more: str = "",
+        **options: Any,
     ) -> None:
         self.port = free_port()
         admin = free_port()
@@ -116,7 +123,7 @@ relay_from = ["127.0.0.0/8"]
 hostname = "mta.test"
 [spool]
 path = "{spool}"
-min_free = "0B"
+min_free = "{min_free}"
 [routing]
 {routing}
 [admin]
@@ -153,7 +160,7 @@ address = "127.0.0.1:{admin}"
 
 
 class Sink:
-    """aiosmtpd as a mail host that takes everything and counts it by the X-Id header."""
+    """aiosmtpd as a mail host that takes everything and counts what isn't a notification by its X-Id header."""
 
     def __init__(self, port: int | None = None, **options: Any) -> None:
         self.ids: Counter[str] = Counter()
@@ -165,7 +172,7 @@ class Sink:
     async def handle_DATA(self, server: object, session: Session, envelope: Envelope) -> str:
         content = envelope.content
         assert isinstance(content, bytes)
-        _, found, rest = content.partition(b"X-Id: ")
+        _, found, rest = content.partition(b"X-Id: ") if envelope.mail_from else (b"", b"", b"")
         self.envelopes.append(envelope)
         self.peers.append(session.peer)
         if found:

@@ -221,9 +221,11 @@ class Site:
 
     def _dial_ended(self, task: asyncio.Task[None]) -> None:
         self._dials.discard(task)
+        if self._ready and not self._sessions and not self._dials:
+            self._grow()  # nothing may wait without somebody who will serve it
+        self._tell_if_empty()
         if not task.cancelled():
             task.result()
-        self._tell_if_empty()
 
     async def _connect(self) -> None:
         """Open one connection to the best host that takes it."""
@@ -233,8 +235,8 @@ class Site:
         except ProxyError as error:
             reason = str(error)
             self._give_up(lambda waiting: self._owner.no_proxy(waiting, reason))
-        except DialError as error:
-            reply = local_reply(451, "4.4.1", str(error))
+        except (DialError, OSError, ValueError) as error:
+            reply = local_reply(451, "4.4.1", str(error) or type(error).__name__)
             self._give_up(lambda waiting: self._owner.unreachable(waiting, reply))
         finally:
             if session is None:
@@ -248,7 +250,10 @@ class Site:
 
     def _give_up(self, tell: Callable[[list[Delivery]], None]) -> None:
         """A dial failed; while another connection works or is being made, the queue is its business."""
-        if self._sessions or len(self._dials) > 1:
+        task = asyncio.current_task()
+        if task is not None:
+            self._dials.discard(task)
+        if self._sessions or self._dials:
             return
         waiting = list(self._ready)
         self._ready.clear()

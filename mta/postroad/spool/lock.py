@@ -1,5 +1,6 @@
 """The lock that gives a spool one owner."""
 
+import contextlib
 import fcntl
 import os
 from pathlib import Path
@@ -28,8 +29,9 @@ class SpoolLock:
                 f"spool {folder} is in use by process {owner or '?'}: stop that one, "
                 "or give this one another [spool] path"
             ) from None
-        os.ftruncate(self._fd, 0)
-        os.pwrite(self._fd, b"%d\n" % os.getpid(), 0)
+        # The number is for people; a full disk mustn't keep the spool from its owner.
+        with contextlib.suppress(OSError):
+            os.pwrite(self._fd, b"%-20d\n" % os.getpid(), 0)
 
     def release(self) -> None:
         """Let others have the spool."""

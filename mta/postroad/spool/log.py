@@ -83,6 +83,7 @@ class Spool:
         # Wall clock in the high bits: ids stay unique even if the spool was emptied in between.
         self._next_id = max(self.recovered.highest_id + 1, int(time.time() * 1000) << 20)
         self._writer: SegmentWriter | None = None
+        self._last_number = self._segments[-1].number if self._segments else 0
         self._appends: list[tuple[Message, Done]] = []
         self._outcomes: list[bytes] = []
         self._copies: list[tuple[Message, Sequence[bytes]]] = []
@@ -97,7 +98,12 @@ class Spool:
         self._has_room = True
         self.commits = 0
         self._committer = Committer(self._loop, self._synced, fatal)
-        self._new_segment()
+        try:
+            self._new_segment()
+        except OSError as error:
+            # A full disk: what is here is delivered all the same, which makes room.
+            if error.errno not in _NO_SPACE:
+                raise
         self._reclaim()
 
     def take_recovered(self) -> list[Message]:
@@ -138,6 +144,8 @@ class Spool:
     def append(self, message: Message, done: Done) -> None:
         """Store a message with its `content`; `done(None)` when it is durable, `done(error)` if it isn't stored."""
         if not self.has_room():
+            if not self._appends:
+                self._make_room()
             self._loop.call_soon(done, SpoolFullError(f"less than {self._min_free} octets free in {self.folder}"))
             return
         self._appends.append((message, done))
@@ -183,8 +191,8 @@ class Spool:
             self._start_sync()
             await asyncio.sleep(0.002)
         self._committer.stop()
-        assert self._writer is not None
-        os.close(self._writer.fd)
+        if self._writer is not None:
+            os.close(self._writer.fd)
         self._lock.release()
 
     def _schedule_flush(self) -> None:
@@ -200,7 +208,7 @@ class Spool:
         if not (appends or copies or outcomes):
             return
         try:
-            if self._segments[-1].size >= self._segment_size:
+            if self._writer is None or self._writer.segment.size >= self._segment_size:
                 self._new_segment()
             self._write_batch(appends, copies, outcomes)
         except OSError as error:
@@ -233,6 +241,15 @@ class Spool:
         error = SpoolFullError(f"no space left for {self.folder}")
         for _, done in appends:
             done(error)
+        self._make_room()
+
+    def _make_room(self) -> None:
+        """Give back the newest segment too if nothing at all is wanted any more; outcomes needn't be kept then."""
+        if self._writer is not None and not any(segment.live_messages for segment in self._segments):
+            self._outcomes.clear()
+            self._retired.append(self._writer.fd)
+            self._writer = None
+        self._reclaim()
 
     def _write_batch(
         self,
@@ -268,8 +285,9 @@ class Spool:
             segment.live_octets += message.size
 
     def _new_segment(self) -> None:
-        number = self._segments[-1].number + 1 if self._segments else 1
+        number = self._last_number + 1
         writer = SegmentWriter(self.folder, number)
+        self._last_number = number
         if self._writer is not None:
             self._retired.append(self._writer.fd)
         self._writer = writer
@@ -291,8 +309,8 @@ class Spool:
         remove, self._remove = self._remove, []
         folder = self.folder if self._folder_changed or remove else None
         self._folder_changed = False
-        assert self._writer is not None
-        self._committer.submit(SyncJob([*retired, self._writer.fd], retired, folder, remove))
+        current = [self._writer.fd] if self._writer is not None else []
+        self._committer.submit(SyncJob([*retired, *current], retired, folder, remove))
 
     def _synced(self) -> None:
         self._syncing = False
@@ -316,8 +334,12 @@ class Spool:
 
     def _reclaim(self) -> None:
         """Remove the oldest segments as far as nothing in them is wanted; else see whether to compact."""
-        while len(self._segments) > 1 and not self._segments[0].live_messages and not self._compacting:
-            segment = self._segments.pop(0)
+        current = self._writer.segment if self._writer is not None else None
+        while self._segments and not self._compacting:
+            segment = self._segments[0]
+            if segment is current or segment.live_messages:
+                break
+            self._segments.pop(0)
             del self._by_number[segment.number], self._residents[segment.number]
             # Removed with the next sync, behind it: what moved out of it is durable by then.
             self._remove.append(segment.path)

@@ -188,8 +188,9 @@ async def test_a_spool_has_one_owner(tmp_path: Path) -> None:
 
 async def test_a_full_disk_refuses_messages_and_keeps_outcomes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     spool = opened(tmp_path)
-    first = message(spool)
+    first, waiting = message(spool), message(spool)
     await stored(spool, first)
+    await stored(spool, waiting)
     full = True
     real = os.writev
 
@@ -204,7 +205,7 @@ async def test_a_full_disk_refuses_messages_and_keeps_outcomes(tmp_path: Path, m
     spool.record_outcome(first.deliveries[0], Outcome.DELIVERED)
     assert isinstance(await stored(spool, message(spool)), SpoolFullError)
     full = False
-    await eventually(lambda: read_spool(tmp_path).messages == {})
+    await eventually(lambda: list(read_spool(tmp_path).messages) == [waiting.id])
     assert verify_spool(tmp_path).damage == ()
     await spool.close()
 
