@@ -78,7 +78,7 @@ def _tags(value: Any, verdict: Verdict) -> Any:
     if is_unknown(value):
         return value
     if not isinstance(value, Mapping):
-        verdict.failures.append(("tags", f"expected a map of strings, got {_describe(value)}"))
+        verdict.failures.append(("tags", f"expected map of strings, got {_describe(value)}"))
         return {}
     return {key: item if isinstance(item, str) else str(item) for key, item in value.items() if item is not None}
 
@@ -131,7 +131,7 @@ def _coerce(prop: Property, path: str, value: Any, verdict: Verdict) -> Any:
                 _coerce_block(prop, f"{path}[{i}]", v, verdict) if isinstance(v, Mapping) else v
                 for i, v in enumerate(value)
             ]
-    verdict.failures.append((path, f"expected a {prop.kind.value}, got {_describe(value)}"))
+    verdict.failures.append((path, f"expected {prop.kind.value}, got {_describe(value)}"))
     return value
 
 

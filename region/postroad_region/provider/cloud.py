@@ -42,7 +42,7 @@ _BUSY = {
     "503",
     "504",
 }
-_CREATES = ("create_", "import_", "allocate_", "run_", "request_", "authorize_", "start_")
+_CREATES = ("create_", "import_", "allocate_", "run_", "request_", "authorize_", "associate_route_table")
 _CREATES_AGAIN = {"create_tags", "create_or_update_tags", "create_bucket", "create_queue", "create_topic"}
 
 

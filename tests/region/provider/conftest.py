@@ -117,10 +117,10 @@ class Engine:
     def outputs(self) -> dict[str, Any]:
         return dict(json.loads(self("stack", "output", "--json")))
 
-    def resources(self) -> dict[str, Any]:
-        """The state's resources by logical name."""
+    def resource(self, identifier: str) -> dict[str, Any]:
+        """The state's resource with this id."""
         exported = json.loads(self("stack", "export"))
-        return {item["urn"].split("::")[-1]: item for item in exported["deployment"]["resources"]}
+        return next(item for item in exported["deployment"]["resources"] if item.get("id") == identifier)
 
 
 @pytest.fixture

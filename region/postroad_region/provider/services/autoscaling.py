@@ -132,15 +132,18 @@ def _parameters(task: Task, *names: str) -> dict[str, Any]:
 
 
 def _create_group(task: Task) -> str:
-    """Named by the program or the provider, so a group whose reply was lost is the one of that name."""
     name = str(task.get("name"))
     names = ("name", *_UPDATABLE, "availabilityZones", "vpcZoneIdentifiers", "targetGroupArns")
     parameters = _parameters(task, *names)
     if parameters.get("VPCZoneIdentifier"):
         parameters.pop("AvailabilityZones", None)
     parameters["Tags"] = [_tag(name, tag) for tag in task.get("tags") or []]
-    task.cloud.call("autoscaling", "create_auto_scaling_group", repeated=("AlreadyExists",), **parameters)
-    return name
+
+    def attempt() -> str:
+        task.cloud.call("autoscaling", "create_auto_scaling_group", **parameters)
+        return name
+
+    return task.cloud.creating(attempt, lambda: name if _group(task.cloud, name) else None)
 
 
 def _settle_group(task: Task, identifier: str) -> None:

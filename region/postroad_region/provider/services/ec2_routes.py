@@ -136,14 +136,14 @@ _ASSOCIATION = (
 
 
 def _create_association(task: Task) -> str:
+    def find() -> str | None:
+        found = _association(task.cloud, "", task.inputs)
+        return str(found["RouteTableAssociationId"]) if found else None
+
     parameters = task.parameters(_ASSOCIATION)
-    reply = task.cloud.call("ec2", "associate_route_table", repeated=("Resource.AlreadyAssociated",), **parameters)
-    if "AssociationId" in reply:
-        return str(reply["AssociationId"])
-    found = _association(task.cloud, "", task.inputs)
-    if found is None:
-        raise ProviderError("the association was accepted but isn't there")
-    return str(found["RouteTableAssociationId"])
+    return task.cloud.creating(
+        lambda: str(task.cloud.call("ec2", "associate_route_table", **parameters)["AssociationId"]), find
+    )
 
 
 def _association(cloud: Cloud, identifier: str, known: Mapping[str, Any]) -> Document | None:
