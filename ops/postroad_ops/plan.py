@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import tempfile
+from pathlib import Path
 
 from rich.console import Console
 
@@ -26,18 +28,23 @@ def plan(console: Console, name: str) -> None:
     stack.check_name(name)
     steps = Steps(console, places.ROOT / ".cache" / "plan.log")
     with contextlib.ExitStack() as resources:
+        scratch = resources.enter_context(tempfile.TemporaryDirectory(prefix="postroad-plan-"))
         port = resources.enter_context(stack.attached_provider(places.ROOT / ".cache" / "provider.log"))
         environment = stack.environment(name, provider_port=port)
         if name != "local":
-            scratch = resources.enter_context(tempfile.TemporaryDirectory(prefix="postroad-plan-"))
+            backend = Path(scratch) / "backend"
+            backend.mkdir()
             environment |= {
-                "PULUMI_BACKEND_URL": f"file://{scratch}",
+                "PULUMI_BACKEND_URL": f"file://{backend}",
                 "PULUMI_CONFIG_PASSPHRASE": "plan",
                 **stack.LOCAL,
             }
         pulumi = pulumi_program(environment)
         for project in places.PROJECTS:
             folder = stack.project_folder(project)
+            if name != "local":
+                # A new stack's salt is written into its settings file; the checkout's own stays as it is.
+                folder = shutil.copytree(folder, Path(scratch) / project)
             steps.run(
                 f"pulumi stack select ({project})",
                 [pulumi, "stack", "select", "--create", name],

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from postroad_ops import artifacts, delivery, hosts, places, stack, table
+from postroad_ops import artifacts, delivery, host_keys, hosts, places, stack, table
 from postroad_ops.faults import OperationError
 from postroad_ops.steps import Steps
 
@@ -88,12 +88,7 @@ def apply_stacks(steps: Steps) -> None:
 
 def wait_for_hosts(steps: Steps) -> None:
     """Pin the host keys of every instance, which waits until each has printed them."""
-    steps.run(
-        "host keys from the console",
-        [places.program("python"), str(places.ROOT / "ansible" / "known_hosts.py"), "--stack", STACK],
-        environment=stack.LOCAL,
-        remedy=AGAIN,
-    )
+    steps.call("host keys from the console", lambda: host_keys.pin(STACK), summary=lambda count: f"{count} hosts")
 
 
 def configure(steps: Steps, *, release: str) -> None:

@@ -40,6 +40,7 @@ class Daemon:
         self._woken = threading.Event()
         self._stopping = threading.Event()
         self._by_address: dict[str, Instance] = {}
+        self._endpoints: dict[str, str] = {}
         self._lock_file: Any = None
 
     def run(self) -> None:
@@ -73,6 +74,7 @@ class Daemon:
             "settled": not self._woken.is_set(),
             **internet.status(),
         }
+        api.context = self._context
         metadata = MetadataService(listen_in(addresses.FABRIC, str(addresses.METADATA), 80), self._by_address.get)
         metadata.start()
         api.serve(socket.create_server(("127.0.0.1", API_PORT), backlog=256), "api")
@@ -93,6 +95,7 @@ class Daemon:
                         zones = hosted_zones(seed.ACCOUNT)
                     self._by_address.clear()
                     self._by_address.update({str(i.address): i for i in wanted.instances})
+                    self._endpoints = {table.id: table.endpoint for table in wanted.fabric.route_tables}
                     reconciler.reconcile(wanted)
                     internet.apply(wanted, zones)
                 except Exception as error:  # a fault of ours in one pass mustn't take the API away
@@ -100,6 +103,18 @@ class Daemon:
                     internet.faults["pass"] = f"{type(error).__name__}: {error}"
         api.stop()
         metadata.stop()
+
+    def _context(self, environ: dict[str, Any]) -> dict[str, str]:
+        """Condition keys of a request: what comes from an instance came through its subnet's gateway endpoint."""
+        from postroad_region.api.server import operator_context
+
+        source = str(environ.get("REMOTE_ADDR", ""))
+        if source == "127.0.0.1":
+            return operator_context(environ)
+        context = {"aws:SecureTransport": "false", "aws:SourceIp": source}
+        instance = self._by_address.get(source)
+        endpoint = self._endpoints.get(instance.interfaces[0].subnet.route_table, "") if instance else ""
+        return {**context, "aws:SourceVpce": endpoint} if endpoint else context
 
     def _stop(self) -> None:
         self._stopping.set()

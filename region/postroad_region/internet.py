@@ -1,4 +1,6 @@
-"""What stands outside the VPCs: DNS from the root down, and the mailbox providers; kept running and told of every change."""
+"""What stands outside the VPCs: DNS from the root down, and the mailbox providers; kept running and told of every
+change.
+"""
 
 from __future__ import annotations
 

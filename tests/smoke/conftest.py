@@ -1,7 +1,7 @@
 """The hosts of a running stack, each probed once: `POSTROAD_STACK=local pytest tests/smoke`.
 
-A probe is one script per host over one SSH connection; the tests read its answers. testinfra's own Ansible backend costs a second
-for each command, and its ssh backend a connection for each.
+A probe is one script per host over one SSH connection; the tests read its answers. testinfra's own Ansible backend
+costs a second for each command, and its ssh backend a connection for each.
 """
 
 import json

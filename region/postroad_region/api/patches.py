@@ -6,6 +6,7 @@ Applied once, by importing this module, before the backends are used.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Set
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
@@ -14,6 +15,7 @@ from moto.ec2 import models as ec2_models
 from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models import elastic_ip_addresses, elastic_network_interfaces, instances
 from moto.ec2.models.elastic_block_store import EBSBackend
+from moto.ec2.models.subnets import Subnet
 
 from postroad_region import addresses
 
@@ -44,12 +46,12 @@ def _public_address() -> str:
     return secrets.choice(free)
 
 
-def _private_address(cidr: str | None = None, ipv6: bool = False) -> str:
+def _private_address(cidr: str | None = None, ipv6: bool = False, also_taken: Set[str] = frozenset()) -> str:
     """A free private address of a subnet; AWS keeps the first four and the last (VPC user guide, subnet sizing)."""
     if cidr is None or ipv6:
         raise EC2ClientError("InvalidParameterValue", "An IPv4 subnet is needed.")
     network = IPv4Network(cidr)
-    taken: set[str] = set()
+    taken = set(also_taken)
     for regions in ec2_models.ec2_backends.values():
         for backend in regions.values():
             for eni in backend.enis.values():
@@ -59,6 +61,13 @@ def _private_address(cidr: str | None = None, ipv6: bool = False) -> str:
         if candidate not in taken:
             return candidate
     raise EC2ClientError("InsufficientFreeAddressesInSubnet", "There are not enough free addresses in the subnet.")
+
+
+def _subnet_address(subnet: Any, instance: Any) -> str:
+    """The lowest free address of a subnet; moto's own generator starts over when the state is loaded."""
+    address = _private_address(str(subnet.cidr), also_taken=set(subnet._subnet_ips))
+    subnet._subnet_ips[address] = instance
+    return address
 
 
 def _launch(group: FakeAutoScalingGroup, count: int, propagated_tags: dict[str, str]) -> None:
@@ -100,17 +109,27 @@ def _launch(group: FakeAutoScalingGroup, count: int, propagated_tags: dict[str, 
         )
 
 
+def _create_volume(backend: EBSBackend, *args: Any, **kwargs: Any) -> Any:
+    """A volume that was made empty has an empty snapshot id, not none: clients read the field."""
+    volume = _original_create_volume(backend, *args, **kwargs)
+    volume.snapshot_id = volume.snapshot_id or ""
+    return volume
+
+
 def _delete_volume(backend: EBSBackend, volume_id: str) -> Any:
     deleted = _original_delete_volume(backend, volume_id)
     backend.__dict__.setdefault(DELETED_VOLUMES, []).append(volume_id)
     return deleted
 
 
+_original_create_volume = EBSBackend.create_volume
 _original_delete_volume = EBSBackend.delete_volume
 
 elastic_ip_addresses.random_ip = _public_address
 elastic_network_interfaces.random_public_ip = _public_address
 elastic_network_interfaces.random_private_ip = _private_address
 instances.random_private_ip = _private_address
+Subnet.get_available_subnet_ip = _subnet_address
 FakeAutoScalingGroup.replace_autoscaling_group_instances = _launch
+EBSBackend.create_volume = _create_volume
 EBSBackend.delete_volume = _delete_volume

@@ -15,6 +15,7 @@ import structlog
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
+from postroad_region.api.bucket_policy import request_context
 from postroad_region.api.state import StateFile
 
 log = structlog.get_logger("api")
@@ -34,6 +35,7 @@ class Api:
         self._moto = DomainDispatcherApplication(create_backend_app)
         self._servers: list[BaseWSGIServer] = []
         self.status: Callable[[], dict[str, Any]] = dict
+        self.context: Callable[[dict[str, Any]], dict[str, str]] = operator_context
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """The WSGI entry."""
@@ -53,6 +55,7 @@ class Api:
 
         action = action_of(environ)
         with self.lock:
+            request_context.set(self.context(environ))
             body = b"".join(self._moto(environ, capture))
             number = 0 if is_read(environ, action) else self._state.changed()
         status, headers = captured
@@ -82,6 +85,11 @@ class Api:
         with self.lock:
             number = self._state.changed()
         self._state.wait_saved(number, self.lock)
+
+
+def operator_context(environ: dict[str, Any]) -> dict[str, str]:
+    """Condition keys of a request on the operator's port, which stands for AWS's public endpoint over TLS."""
+    return {"aws:SecureTransport": "true", "aws:SourceIp": str(environ.get("REMOTE_ADDR", ""))}
 
 
 def action_of(environ: dict[str, Any]) -> str:

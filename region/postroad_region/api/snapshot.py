@@ -86,13 +86,19 @@ def _route_table(table: Any, backend: Any) -> RouteTable:
         for route in table._routes.values()
         if route.destination_cidr_block
     )
-    services = any(
-        table.id in (endpoint.route_table_ids or []) and endpoint.service_name.endswith(".s3")
-        for endpoint in backend.vpc_end_points.values()
-        if endpoint.state == "available"
+    endpoint = next(
+        (
+            str(endpoint.id)
+            for endpoint in backend.vpc_end_points.values()
+            if endpoint.state == "available"
+            and endpoint.service_name.endswith(".s3")
+            and table.id in (endpoint.route_table_ids or [])
+        ),
+        "",
     )
     # What reaches the internet gateway reaches S3's public endpoint as well.
-    return RouteTable(table.id, routes, services or any(route.target == "internet" for route in routes))
+    services = bool(endpoint) or any(route.target == "internet" for route in routes)
+    return RouteTable(table.id, routes, services, endpoint)
 
 
 def _target(route: Any) -> str:

@@ -21,11 +21,17 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class RouteTable:
-    """A route table; `services` says whether a gateway endpoint leads from it to S3."""
+    """A route table.
+
+    Args:
+        services: whether S3 can be reached by it, through a gateway endpoint or the internet gateway.
+        endpoint: the gateway endpoint's id, if one leads to S3.
+    """
 
     id: str
     routes: tuple[Route, ...]
     services: bool = False
+    endpoint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
