@@ -26,7 +26,7 @@ def launch(tier: str, zone: str, environment: str = "local") -> str:
 
 
 def listed(stack: str) -> dict[str, Any]:
-    command = ["ansible-inventory", "-i", f"inventories/{stack}", "--list", "--export"]
+    command = ["ansible-inventory", "-i", f"inventories/{stack}", "--list"]
     return json.loads(subprocess.run(command, cwd=ANSIBLE, capture_output=True, text=True, check=True).stdout)
 
 

@@ -1,4 +1,4 @@
-"""Run as root on a host of the stack, with its tier as the only argument; prints what it found as JSON. Standard library only."""
+"""Run as root on a host of the stack with its tier as argument; prints what it found as JSON. Standard library only."""
 
 import json
 import os

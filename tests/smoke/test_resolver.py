@@ -32,7 +32,7 @@ def test_hosts_ask_the_resolvers_of_their_own_zone(mtas: list[Any], proxies: lis
 
 
 def test_outsiders_are_refused(resolvers: list[Any]) -> None:
-    """From the operator's machine a resolver answers REFUSED, or nothing at all because the security group is before it."""
+    """The operator's machine is answered REFUSED, or not at all where the security group is before the resolver."""
     dig = shutil.which("dig")
     assert dig, "dig is missing on this machine: apt-get install bind9-dnsutils"
     for node in resolvers:

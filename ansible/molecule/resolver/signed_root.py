@@ -1,4 +1,4 @@
-"""Write root.zone, good.zone, bad.zone and root.key into a folder: a signed root with two signed children, one of them broken."""
+"""Write root.zone, good.zone, bad.zone and root.key into a folder: a signed root and two children, one broken."""
 
 import sys
 from datetime import UTC, datetime, timedelta
