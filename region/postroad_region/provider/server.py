@@ -3,6 +3,7 @@
 import argparse
 import logging
 import signal
+import sys
 import threading
 from collections.abc import Sequence
 from concurrent import futures
@@ -39,7 +40,7 @@ def serve(port: int) -> int:
     try:
         server, bound = start(port)
     except RuntimeError:
-        print(f"port {port} of 127.0.0.1 is in use: end what listens there, or give --port 0", flush=True)
+        print(f"port {port} of 127.0.0.1 is in use: end what listens there, or give --port 0", file=sys.stderr)
         return 1
     print(bound, flush=True)
     stop.wait()
