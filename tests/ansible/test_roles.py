@@ -1,5 +1,7 @@
 """Every role declares its arguments once more, for people and for checks: the two must say the same."""
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -50,3 +52,8 @@ def test_every_option_is_described(role: Path) -> None:
 @names
 def test_every_role_has_a_molecule_scenario(role: Path) -> None:
     assert (role.parents[1] / "molecule" / role.name / "verify.yml").is_file()
+
+
+def test_readmes_say_what_the_specs_say() -> None:
+    check = [sys.executable, ROLES[0].parents[1] / "role_readmes.py", "--check"]
+    assert subprocess.run(check, capture_output=True, text=True, check=False).stderr == ""

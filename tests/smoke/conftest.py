@@ -42,7 +42,6 @@ def inventory() -> dict[str, Any]:
         "-i",
         f"inventories/{stack()}",
         "--list",
-        "--export",
     ]
     listed = subprocess.run(command, cwd=ANSIBLE, capture_output=True, text=True, check=False)
     if listed.returncode:

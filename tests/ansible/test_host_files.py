@@ -1,0 +1,85 @@
+"""A role's files in one round trip: what is as it should be isn't touched."""
+
+import importlib.util
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PATH = Path(__file__).parents[2] / "ansible" / "plugins" / "modules" / "host_files.py"
+spec = importlib.util.spec_from_file_location("host_files", PATH)
+assert spec
+assert spec.loader
+host_files = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(host_files)
+
+pytestmark = pytest.mark.root
+
+
+class Refused(Exception):
+    """The module failed."""
+
+
+class Module:
+    """What `Wanted` needs of AnsibleModule."""
+
+    def __init__(self, *, check_mode: bool = False, verdict: int = 0) -> None:
+        self.check_mode, self.verdict, self.commands = check_mode, verdict, []
+
+    def run_command(self, command: list[str]) -> tuple[int, str, str]:
+        self.commands.append(command)
+        return self.verdict, "", "bad syntax"
+
+    def fail_json(self, msg: str) -> None:
+        raise Refused(msg)
+
+
+def ensure(path: Path, module: Module | None = None, **entry: Any) -> bool:
+    empty = {"content": None, "link": None, "mode": None, "owner": "root", "group": None, "validate": None}
+    return host_files.Wanted(module or Module(), {**empty, "path": str(path), **entry}).ensure()
+
+
+def test_a_file_is_written_once(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    assert ensure(path, content="a\n")
+    assert not ensure(path, content="a\n")
+    assert (path.read_text(), path.stat().st_mode & 0o777) == ("a\n", 0o644)
+
+
+def test_permissions_are_restored(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    ensure(path, content="a", mode="0600")
+    path.chmod(0o666)
+    assert ensure(path, content="a", mode="0600")
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_refused_content_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    ensure(path, content="good")
+    with pytest.raises(Refused, match="the old one stays: bad syntax"):
+        ensure(path, Module(verdict=1), content="bad", validate="/bin/check %s")
+    assert path.read_text() == "good"
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def test_check_mode_tells_and_touches_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "file"
+    assert ensure(path, Module(check_mode=True), content="a")
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_link_moves_to_another_target(tmp_path: Path) -> None:
+    path = tmp_path / "link"
+    assert ensure(path, link="one")
+    assert ensure(path, link="two")
+    assert not ensure(path, link="two")
+    assert os.readlink(path) == "two"
+
+
+def test_folders_are_made_with_their_parents(tmp_path: Path) -> None:
+    path = tmp_path / "a" / "b"
+    assert ensure(path, mode="0750")
+    assert not ensure(path, mode="0750")
+    assert path.stat().st_mode & 0o777 == 0o750
