@@ -15,7 +15,8 @@ from postroad.spool.lock import SpoolLock
 from postroad.spool.message import Delivery, Location, Message, Outcome
 from postroad.spool.record import check_of
 from postroad.spool.recovery import Recovered, keep_aside, read_spool
-from postroad.spool.segment import Segment
+from postroad.spool.reserve import Reserve
+from postroad.spool.segment import Segment, read_at
 from postroad.spool.writer import SegmentWriter
 
 SEGMENT_SIZE = 64 << 20
@@ -98,6 +99,8 @@ class Spool:
         self._has_room = True
         self.commits = 0
         self._committer = Committer(self._loop, self._synced, fatal)
+        self._reserve = Reserve(folder)
+        self._reserve.hold()
         try:
             self._new_segment()
         except OSError as error:
@@ -176,7 +179,7 @@ class Spool:
             assert location is not None
             path = self._by_number[location.segment].path
             try:
-                body = await self._loop.run_in_executor(None, _read_file, path, location.offset, location.size)
+                body = await self._loop.run_in_executor(None, read_at, path, location.offset, location.size)
             except FileNotFoundError:
                 continue  # compaction moved it meanwhile
             if zlib.crc32(body) != location.check:
@@ -208,21 +211,23 @@ class Spool:
         if not (appends or copies or outcomes):
             return
         try:
-            if self._writer is None or self._writer.segment.size >= self._segment_size:
-                self._new_segment()
             self._write_batch(appends, copies, outcomes)
         except OSError as error:
-            if error.errno not in _NO_SPACE:
-                self._fatal(error)
-                raise
+            self._check_full(error)
             self._write_when_full(appends, copies, outcomes)
             return
         self._waiting.extend(done for _, done in appends)
         self._dirty = True
         if self._waiting or copies:
             self._start_sync()
-        elif self._sync_timer is None:
-            self._sync_timer = self._loop.call_later(_OUTCOME_SYNC_DELAY, self._start_sync)
+        else:
+            self._sync_soon()
+
+    def _check_full(self, error: OSError) -> None:
+        """A full disk is an ordinary thing; any other failure of a write isn't survived."""
+        if error.errno not in _NO_SPACE:
+            self._fatal(error)
+            raise error
 
     def _write_when_full(
         self,
@@ -230,17 +235,26 @@ class Spool:
         copies: list[tuple[Message, Sequence[bytes]]],
         outcomes: list[bytes],
     ) -> None:
-        """The disk is full: no message is taken, outcomes are kept until there is room."""
+        """The disk is full: no message is taken; outcomes go into the reserve, or wait until there is room."""
         self._has_room = False
         self._free_checked = self._loop.time()
+        error = SpoolFullError(f"no space left for {self.folder}")
+        for _, done in appends:
+            done(error)
+        if outcomes:
+            self._reserve.give_up()
+            try:
+                self._write_batch([], [], outcomes)
+                outcomes = []
+                self._dirty = True
+                self._sync_soon()
+            except OSError as again:
+                self._check_full(again)
         self._copies = [*copies, *self._copies]
         self._outcomes = [*outcomes, *self._outcomes]
         if outcomes or copies:
             self._flush_scheduled = True
             self._loop.call_later(_RETRY_FULL, self._flush)
-        error = SpoolFullError(f"no space left for {self.folder}")
-        for _, done in appends:
-            done(error)
         self._make_room()
 
     def _make_room(self) -> None:
@@ -257,6 +271,8 @@ class Spool:
         copies: list[tuple[Message, Sequence[bytes]]],
         outcomes: list[bytes],
     ) -> None:
+        if self._writer is None or self._writer.segment.size >= self._segment_size:
+            self._new_segment()
         assert self._writer is not None
         segment = self._writer.segment
         offset = segment.size
@@ -320,9 +336,16 @@ class Spool:
             callback(None)
         if self._waiting:
             self._start_sync()
-        elif self._dirty and self._sync_timer is None:
-            self._sync_timer = self._loop.call_later(_OUTCOME_SYNC_DELAY, self._start_sync)
+        elif self._dirty:
+            self._sync_soon()
+        if not self._reserve.held and self.has_room():
+            self._reserve.hold()
         self._reclaim()
+
+    def _sync_soon(self) -> None:
+        """Nobody waits for this sync: give others the chance to share it."""
+        if self._sync_timer is None and not self._syncing:
+            self._sync_timer = self._loop.call_later(_OUTCOME_SYNC_DELAY, self._start_sync)
 
     def _forget(self, message: Message) -> None:
         """The message's octets at its present place are no longer wanted."""
@@ -344,8 +367,8 @@ class Spool:
             # Removed with the next sync, behind it: what moved out of it is durable by then.
             self._remove.append(segment.path)
             self._dirty = True
-        if self._dirty and not self._syncing and self._sync_timer is None:
-            self._sync_timer = self._loop.call_later(_OUTCOME_SYNC_DELAY, self._start_sync)
+        if self._dirty:
+            self._sync_soon()
         if (
             not self._compacting
             and not self._copies
@@ -366,23 +389,10 @@ class Spool:
             for message in list(self._residents[oldest.number].values()):
                 location = message.location
                 assert location is not None
-                body = await self._loop.run_in_executor(None, _read_file, oldest.path, location.offset, location.size)
+                body = await self._loop.run_in_executor(None, read_at, oldest.path, location.offset, location.size)
                 if message.deliveries:
                     # A damaged body is copied with its old checksum: it stays detectable.
                     self._copies.append((message, (body,)))
                     self._schedule_flush()
         finally:
             self._compacting = False
-
-
-def _read_file(path: Path, offset: int, size: int) -> bytes:
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        pieces = []
-        while size > 0 and (piece := os.pread(fd, size, offset)):
-            pieces.append(piece)
-            offset += len(piece)
-            size -= len(piece)
-        return b"".join(pieces)
-    finally:
-        os.close(fd)

@@ -41,3 +41,21 @@ class Segment:
     size: int = 0
     live_messages: int = 0
     live_octets: int = 0
+
+
+def read_at(path: Path, offset: int, size: int) -> bytes:
+    """Octets of a segment; fewer than `size` if it ends before.
+
+    Raises:
+        FileNotFoundError: the segment is gone.
+    """
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        pieces = []
+        while size > 0 and (piece := os.pread(fd, size, offset)):
+            pieces.append(piece)
+            offset += len(piece)
+            size -= len(piece)
+        return b"".join(pieces)
+    finally:
+        os.close(fd)

@@ -48,13 +48,13 @@ async def resolver() -> AsyncIterator[Resolver]:
     loop = asyncio.get_running_loop()
     transport, _ = await loop.create_datagram_endpoint(NameServer, local_addr=("127.0.0.1", 0))
     port = transport.get_extra_info("sockname")[1]
-    yield Resolver([("127.0.0.1", port)], timeout=0.4)
+    yield Resolver([("127.0.0.1", port)], timeout=2.0)
     transport.close()
 
 
 async def test_records_come_with_their_time_to_live(resolver: Resolver) -> None:
     answer = await resolver.mx("good.test")
-    assert (answer.records, answer.ttl) == ((Exchange(10, "mx1.good.test"), Exchange(20, "")), 77)
+    assert (set(answer.records), answer.ttl) == ({Exchange(10, "mx1.good.test"), Exchange(20, "")}, 77)
     addresses = await resolver.addresses("good.test")
     assert (sorted(addresses.records), addresses.ttl) == (["192.0.2.1", "192.0.2.2"], 78)
 
