@@ -3,6 +3,7 @@
 import json
 import os
 import pwd
+import re
 import socket
 import struct
 import subprocess
@@ -41,12 +42,17 @@ def dig(name, kind="A", server="127.0.0.1"):
 
 
 def ready(port):
-    """The answer of the readiness check."""
+    """What readiness answers, and which release the metrics name."""
+    found = {"status": 0, "release": ""}
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/ready", timeout=5) as answer:
-            return {"status": answer.status, **json.loads(answer.read())}
-    except (OSError, ValueError) as error:
-        return {"status": getattr(error, "code", 0), "error": str(error)}
+            found["status"] = answer.status
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+            build = re.search(r'_build_info\{[^}]*release="([^"]*)"', answer.read().decode())
+            found["release"] = build.group(1) if build else ""
+    except OSError as error:
+        found |= {"status": getattr(error, "code", 0), "error": str(error)}
+    return found
 
 
 def socks(address, port):

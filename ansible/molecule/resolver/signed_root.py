@@ -12,7 +12,7 @@ import dns.zone
 from cryptography.hazmat.primitives.asymmetric import ed25519
 from dns.dnssecalgs.eddsa import PrivateED25519
 
-SERVER = "127.0.0.53"
+SERVER = "198.51.100.53"
 
 
 def signed(origin: str, text: str) -> tuple[dns.zone.Zone, object]:
