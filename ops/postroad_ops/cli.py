@@ -14,7 +14,8 @@ from postroad_ops.faults import OperationError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
 app.add_typer(packaging.app, name="package")
-console = Console()
+# Wide enough for the table where the output isn't a terminal.
+console = Console(width=None if sys.stdout.isatty() else 150)
 errors = Console(stderr=True)
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document instead of tables.")]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
+import re
 import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +18,8 @@ from postroad_ops.faults import OperationError
 from postroad_ops.stack import LOCAL
 
 ADMIN_PORTS = {"mta": 8025, "proxy": 1081}
+# The one thing about a build that a host tells to everyone who may read its metrics.
+BUILD_INFO = re.compile(r'^postroad_\w+_build_info\{[^}]*release="([^"]*)"', re.MULTILINE)
 TIERS = ("resolver", "mta", "proxy")
 
 
@@ -107,15 +109,12 @@ def _ask(tier: str, address: str) -> tuple[str, str]:
     port = ADMIN_PORTS.get(tier)
     if port is None:
         return "", "unknown tier"
-    build = _get(f"http://{address}:{port}/build")
+    metrics = _get(f"http://{address}:{port}/metrics")
     ready = _get(f"http://{address}:{port}/ready")
-    if build is None or ready is None:
+    if metrics is None or ready is None:
         return "", "no answer"
-    try:
-        release = str(json.loads(build[1]).get("release", ""))
-    except ValueError:
-        release = ""
-    return release, "ready" if ready[0] == 200 else "not ready"
+    release = BUILD_INFO.search(metrics[1].decode("utf-8", "replace"))
+    return release.group(1) if release else "", "ready" if ready[0] == 200 else "not ready"
 
 
 def _resolves(address: str) -> str:
