@@ -14,7 +14,7 @@ from postroad_ops.package_archive import sha256
 from postroad_ops.package_error import PackageError
 
 DIGEST = "sha256"
-RECORD = "deploys/record.json"
+RECORD = "releases/recorded.json"
 
 
 def bucket_of(stack: str) -> str:

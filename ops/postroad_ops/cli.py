@@ -102,14 +102,6 @@ def check() -> None:
     suite.run(console, only=["checks"])
 
 
-@app.command(name="host-keys")
-def host_keys(stack: Annotated[str, typer.Option()] = "local") -> None:
-    """Pin the host keys of a stack's instances from their consoles, into ansible/.known_hosts."""
-    from postroad_ops import host_keys as pinning
-
-    typer.echo(f"{pinning.pin(stack)} hosts pinned in {pinning.FILE}")
-
-
 @app.command()
 def deploy(release: Annotated[str, typer.Option()]) -> None:
     """Move every host to a release, batch by batch; what fails is taken back."""

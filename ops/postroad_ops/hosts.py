@@ -46,11 +46,15 @@ class Host:
         return asdict(self)
 
 
+# boto3's stubs know literal service names only; here the name is a value.
+_client: Any = boto3.client
+
+
 def client(service: str, stack: str) -> Any:
     """A boto3 client for the stack's account: the region in a box for `local`, else what the environment says."""
     config = Config(retries={"total_max_attempts": 8, "mode": "standard"}, connect_timeout=3, read_timeout=30)
     if stack == "local":
-        return boto3.client(
+        return _client(
             service,
             endpoint_url=LOCAL["AWS_ENDPOINT_URL"],
             region_name=LOCAL["AWS_REGION"],
@@ -58,7 +62,7 @@ def client(service: str, stack: str) -> Any:
             aws_secret_access_key=LOCAL["AWS_SECRET_ACCESS_KEY"],
             config=config,
         )
-    return boto3.client(service, region_name=os.environ.get("AWS_REGION"), config=config)
+    return _client(service, region_name=os.environ.get("AWS_REGION"), config=config)
 
 
 def of_stack(stack: str, *, ask: bool = True) -> list[Host]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from postroad_ops import artifacts, delivery, host_keys, hosts, places, stack, table
+from postroad_ops import artifacts, delivery, hosts, places, stack, table
 from postroad_ops.faults import OperationError
 from postroad_ops.steps import Steps
 
@@ -46,7 +46,8 @@ def up(console: Console, *, verbose: bool = False) -> None:
     console.print()
     table.show(console, hosts.of_stack(STACK), delivery.providers().counts())
     console.print(
-        f"\n[bold]{report.delivered} of {report.asked} messages delivered[/] [dim]in {steps.seconds:.0f} s since make up[/]"
+        f"\n[bold]{report.delivered} of {report.asked} messages delivered[/] "
+        f"[dim]{steps.seconds:.0f} s after make up[/]"
     )
     if not report.complete:
         raise OperationError(f"the probe wasn't delivered whole: {report.as_dict()}", remedy="see: make status")
@@ -88,7 +89,13 @@ def apply_stacks(steps: Steps) -> None:
 
 def wait_for_hosts(steps: Steps) -> None:
     """Pin the host keys of every instance, which waits until each has printed them."""
-    steps.call("host keys from the console", lambda: host_keys.pin(STACK), summary=lambda count: f"{count} hosts")
+    steps.run(
+        "host keys from the console",
+        [places.program("python"), str(places.ROOT / "ansible" / "known_hosts.py"), "--environment", STACK],
+        environment=stack.LOCAL,
+        remedy=AGAIN,
+        summary=lambda output: output.strip().splitlines()[-1].partition(" in ")[0],
+    )
 
 
 def configure(steps: Steps, *, release: str) -> None:

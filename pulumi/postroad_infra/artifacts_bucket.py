@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pulumi
 import pulumi_aws as aws
 
-import pulumi
 from postroad_infra.settings.project import Protection
 from postroad_infra.tags import Tags
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import pulumi
 import pulumi_aws as aws
 
-import pulumi
 from postroad_infra.host_group import HostGroup, HostGroupArgs
 from postroad_infra.mail_tiers import MTA, PROXY, MailTiers
 from postroad_infra.settings.mail import MtaSettings, ProxySettings

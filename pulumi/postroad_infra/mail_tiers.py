@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
+
 from postroad_infra.firewall import Firewall, FirewallArgs, Rule, artifacts_from, dns_to
 from postroad_infra.host_role import HostRole, HostRoleArgs
 from postroad_infra.stack_outputs import NetworkOutputs

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pulumi
+
 from postroad_infra.firewall import Firewall, FirewallArgs, Rule, dns_to
 from postroad_infra.host_group import HostGroup, HostGroupArgs
 from postroad_infra.host_role import HostRole, HostRoleArgs

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import pulumi
 import pulumi_aws as aws
 
-import pulumi
 from postroad_infra.tags import Tags
 from postroad_infra.vpc import Vpc
 

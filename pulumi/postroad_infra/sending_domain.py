@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import pulumi
 import pulumi_aws as aws
 
-import pulumi
 from postroad_infra import sending_records
 from postroad_infra.settings.mail import SendingDomain as DomainSettings
 from postroad_infra.settings.project import Protection

@@ -11,9 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pulumi.output import UNKNOWN
-
 import pulumi
+from pulumi.output import UNKNOWN
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

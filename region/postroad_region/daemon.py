@@ -67,7 +67,7 @@ class Daemon:
         state.load()
         api = Api(state, self._woken.set)
         reconciler = Reconciler(self._paths, self._paths.base_image.read_text().strip())
-        api.status = lambda: {  # type: ignore[method-assign]
+        api.status = lambda: {
             "pid": os.getpid(),
             "running": reconciler.outcome.running,
             "faults": {**reconciler.outcome.faults, **internet.faults},

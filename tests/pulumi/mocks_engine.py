@@ -15,10 +15,9 @@ from pathlib import Path
 from typing import Any
 from zlib import crc32
 
+import pulumi
 import yaml
 from pulumi.runtime import mocks, stack
-
-import pulumi
 
 PROJECTS = Path(__file__).resolve().parents[2] / "pulumi"
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pulumi
 import pytest
 import yaml
 from cryptography.hazmat.primitives import serialization
@@ -17,7 +18,6 @@ from postroad_infra.settings import Problem, SettingsError, read_stack_file
 from postroad_infra.settings.__main__ import check, main
 from postroad_infra.settings.public_key import DkimPublicKey
 
-import pulumi
 from tests.pulumi.conftest import PROJECTS, STACKS
 from tests.pulumi.mocks_engine import PROJECTS as FOLDER
 from tests.pulumi.mocks_engine import run_program, stack_config

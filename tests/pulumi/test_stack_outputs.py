@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pulumi
 import pytest
 from postroad_infra.stack_outputs import NetworkOutputs, NetworkZoneOutputs
 
-import pulumi
 from tests.pulumi.conftest import StackRuns
 from tests.pulumi.mocks_engine import run_program, stack_config
 

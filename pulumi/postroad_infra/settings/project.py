@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Self
 
+import pulumi
 from pydantic import Field, model_validator
 
-import pulumi
 from postroad_infra.settings.base import AccountId, RegionName, Settings, StackName, ZoneNames
 from postroad_infra.zone import region_of
 

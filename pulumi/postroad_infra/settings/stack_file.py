@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pulumi
 import yaml
 from pydantic import ValidationError
 
-import pulumi
 from postroad_infra.settings.dns import DnsSettings
 from postroad_infra.settings.mail import MailSettings
 from postroad_infra.settings.network import NetworkSettings

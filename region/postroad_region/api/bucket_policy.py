@@ -16,7 +16,11 @@ from moto.iam.access_control import PermissionResult
 from moto.s3.models import FakeBucket
 
 # Condition keys of the request being answered, such as `aws:SourceVpce`.
-request_context: contextvars.ContextVar[Mapping[str, str]] = contextvars.ContextVar("request_context", default={})
+request_context: contextvars.ContextVar[Mapping[str, str]] = contextvars.ContextVar("request_context")
+
+
+# Not a condition key of AWS's: the request carries no signature, so only an explicit allow lets it pass.
+ANONYMOUS = "postroad:anonymous"
 
 
 class UnknownConditionError(ValueError):
@@ -80,7 +84,10 @@ def _permission(bucket: FakeBucket, action: str, resource: str) -> PermissionRes
         return PermissionResult.NEUTRAL
     # HEAD is read permission too (S3 API reference, HeadObject).
     action = "s3:GetObject" if action == "s3:HeadObject" else action
-    found = verdict(json.loads(bucket.policy), action, resource, request_context.get())
+    context = request_context.get({})
+    found = verdict(json.loads(bucket.policy), action, resource, context)
+    if found == "none" and context.get(ANONYMOUS):
+        return PermissionResult.DENIED
     results = {"deny": PermissionResult.DENIED, "allow": PermissionResult.PERMITTED, "none": PermissionResult.NEUTRAL}
     return results[found]
 

@@ -15,13 +15,14 @@ import structlog
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
-from postroad_region.api.bucket_policy import request_context
+from postroad_region.api.bucket_policy import ANONYMOUS, request_context
 from postroad_region.api.state import StateFile
 
 log = structlog.get_logger("api")
 
 READS = re.compile(r"^(Describe|Get|List|Head|Lookup|Receive|Test)")
 LARGEST_FORM = 1 << 20
+DENIED = b'<?xml version="1.0"?><Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>'
 STATUS_PATH = "/_postroad/status"
 
 
@@ -47,6 +48,13 @@ class Api:
         if path.startswith("/moto-api"):
             start_response("404 Not Found", [("Content-Length", "0")])
             return [b""]
+        context = self.context(environ)
+        if not is_signed(environ):
+            context = {**context, ANONYMOUS: "true"}
+            if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
+                # What a bucket policy may open to everyone is reading; all else needs a signature.
+                start_response("403 Forbidden", [("Content-Type", "text/xml"), ("Content-Length", str(len(DENIED)))])
+                return [DENIED]
         captured: list[Any] = []
 
         def capture(status: str, headers: list[tuple[str, str]], info: Any = None) -> Callable[[bytes], None]:
@@ -55,7 +63,7 @@ class Api:
 
         action = action_of(environ)
         with self.lock:
-            request_context.set(self.context(environ))
+            request_context.set(context)
             body = b"".join(self._moto(environ, capture))
             number = 0 if is_read(environ, action) else self._state.changed()
         status, headers = captured
@@ -87,6 +95,12 @@ class Api:
         self._state.wait_saved(number, self.lock)
 
 
+def is_signed(environ: dict[str, Any]) -> bool:
+    """Whether a request carries a signature, in its header or its query; the box doesn't verify it."""
+    query = str(environ.get("QUERY_STRING", ""))
+    return bool(environ.get("HTTP_AUTHORIZATION")) or "X-Amz-Signature=" in query
+
+
 def operator_context(environ: dict[str, Any]) -> dict[str, str]:
     """Condition keys of a request on the operator's port, which stands for AWS's public endpoint over TLS."""
     return {"aws:SecureTransport": "true", "aws:SourceIp": str(environ.get("REMOTE_ADDR", ""))}
@@ -105,7 +119,7 @@ def action_of(environ: dict[str, Any]) -> str:
     length = int(environ.get("CONTENT_LENGTH") or 0)
     if length > LARGEST_FORM:
         return ""
-    octets = environ["wsgi.input"].read(length)
+    octets: bytes = environ["wsgi.input"].read(length)
     environ["wsgi.input"] = io.BytesIO(octets)
     return parse_qs(octets.decode("utf-8", "replace")).get("Action", [""])[0]
 

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import dill
+import moto.backends
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-import moto.backends
 from moto.s3.models import FakeKey
 from moto.ssm.models import ParameterDict
 

@@ -56,8 +56,9 @@ def test_instances_keep_their_groups_and_addresses(tmp_path: Path) -> None:
 vpc = ec2.create_vpc("10.20.0.0/16")
 subnet = ec2.create_subnet(vpc.id, "10.20.1.0/24", availability_zone="us-east-1a")
 template = ec2.create_launch_template("t", "", {"ImageId": seed.BASE_AMI, "InstanceType": "c7gn.large"}, {})
-asg.create_auto_scaling_group("g", None, 1, 2, 1, None, {"LaunchTemplateId": template.id, "Version": "1"}, subnet.id, 300,
-    300, "EC2", [], [], "", [], [], [])
+version = {"LaunchTemplateId": template.id, "Version": "1"}
+asg.create_auto_scaling_group("g", None, 1, 2, 1, None, version, subnet.id, 300, 300,
+    "EC2", [], [], "", [], [], [])
 address = ec2.allocate_address("vpc")
 save()
 instance = asg.autoscaling_groups["g"].instance_states[0].instance
