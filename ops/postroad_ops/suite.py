@@ -54,7 +54,7 @@ def checks() -> Stage:
             python("ruff", "check", "--quiet", *PYTHON_TREES),
             python("ruff", "format", "--check", "--quiet", *PYTHON_TREES),
             python("mypy", *MYPY_TREES),
-            (places.program("yamllint"), "--strict", "ansible", "pulumi", "region"),
+            (places.program("yamllint"), "--strict", "-c", "ansible/.yamllint", "ansible", "pulumi", "region"),
             ("shellcheck", *SHELL_SCRIPTS),
         ],
     )
