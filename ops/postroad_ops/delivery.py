@@ -13,7 +13,7 @@ import socket
 import threading
 import time
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from email.message import EmailMessage
 from email.utils import formatdate
 from pathlib import Path
@@ -64,7 +64,8 @@ class Report:
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
-        return asdict(self)
+        # Not asdict: it would hand a Counter pairs, which a Counter counts.
+        return {item.name: getattr(self, item.name) for item in fields(self)}
 
 
 class Providers:

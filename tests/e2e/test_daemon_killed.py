@@ -6,7 +6,7 @@ import signal
 import threading
 import time
 
-from conftest import Operator
+from postroad_ops.command import Operator
 from postroad_region import daemon
 
 KILLS = 10

@@ -2,8 +2,8 @@
 
 import json
 
-from conftest import Operator
 from postroad_ops import hosts
+from postroad_ops.command import Operator
 
 COUNT = 10_000
 

@@ -5,8 +5,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conftest import Operator
 from postroad_ops import artifacts, hosts, places
+from postroad_ops.command import Operator
 from postroad_ops.package import package
 
 

@@ -7,8 +7,8 @@ import subprocess
 import time
 from collections.abc import Callable
 
-from conftest import Operator
 from postroad_ops import delivery, hosts
+from postroad_ops.command import Operator
 from postroad_ops.up import DOMAIN, SENDER
 from postroad_region.hypervisor.hosts import PODMAN
 
