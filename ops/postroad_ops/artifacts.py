@@ -44,7 +44,8 @@ def publish(stack: str, artifact: ReleaseArtifact) -> int:
     """
     name = f"releases/{artifact.id}.tar.gz"
     # The signature goes last: a release without one isn't there for a host.
-    return sum([_put(stack, artifact.archive, name), _put(stack, artifact.signature, f"{name}.sig")])
+    files = ((artifact.archive, name), (artifact.signature, f"{name}.sig"))
+    return sum([_put(stack, path, key) for path, key in files])
 
 
 def publish_apt(stack: str) -> int:
@@ -65,16 +66,21 @@ def publish_apt(stack: str) -> int:
 
 
 def _put(stack: str, path: Path, key: str) -> bool:
+    try:
+        return hosts.patiently(lambda: _put_once(stack, path, key))
+    except (BotoCoreError, ClientError) as error:
+        where = f"{key} to bucket {bucket_of(stack)}"
+        raise OperationError(f"can't upload {where}: {error}", remedy="run: make up") from error
+
+
+def _put_once(stack: str, path: Path, key: str) -> bool:
     client, bucket, digest = hosts.client("s3", stack), bucket_of(stack), sha256(path)
     try:
-        try:
-            if client.head_object(Bucket=bucket, Key=key)["Metadata"].get(DIGEST) == digest:
-                return False
-        except ClientError as error:
-            if error.response["Error"]["Code"] not in {"404", "NoSuchKey", "NotFound"}:
-                raise
-        with path.open("rb") as body:
-            client.put_object(Bucket=bucket, Key=key, Body=body, Metadata={DIGEST: digest})
-    except (BotoCoreError, ClientError) as error:
-        raise OperationError(f"can't upload {key} to bucket {bucket}: {error}", remedy="run: make up") from error
+        if client.head_object(Bucket=bucket, Key=key)["Metadata"].get(DIGEST) == digest:
+            return False
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in {"404", "NoSuchKey", "NotFound"}:
+            raise
+    with path.open("rb") as body:
+        client.put_object(Bucket=bucket, Key=key, Body=body, Metadata={DIGEST: digest})
     return True

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import os
 import re
+import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError
 
 from postroad_ops.faults import OperationError
 from postroad_ops.stack import LOCAL
 
 ADMIN_PORTS = {"mta": 8025, "proxy": 1081}
+Result = TypeVar("Result")
+API_SECONDS = 30.0
 # The one thing about a build that a host tells to everyone who may read its metrics.
 BUILD_INFO = re.compile(r'^postroad_\w+_build_info\{[^}]*release="([^"]*)"', re.MULTILINE)
 TIERS = ("resolver", "mta", "proxy")
@@ -65,6 +70,29 @@ def client(service: str, stack: str) -> Any:
     return _client(service, region_name=os.environ.get("AWS_REGION"), config=config)
 
 
+def patiently(action: Callable[[], Result]) -> Result:
+    """Call the API, waiting for a daemon that is just starting again: boto3's own retries may be over too soon.
+
+    Safe for reads and for calls that give the same result when repeated.
+
+    Raises:
+        OperationError: nothing answered for half a minute, or there is no region at all.
+    """
+    deadline = time.monotonic() + API_SECONDS
+    while True:
+        try:
+            return action()
+        except (ConnectionError, HTTPClientError) as error:
+            if time.monotonic() > deadline or not _supervised():
+                raise OperationError(f"the AWS API doesn't answer ({error})", remedy="run: make up") from None
+            time.sleep(0.2)
+
+
+def _supervised() -> bool:
+    """Whether a region is there at all, so that waiting for its API makes sense."""
+    return Path(os.environ.get("POSTROAD_REGION_RUN", "/run/postroad-region")).exists()
+
+
 def of_stack(stack: str, *, ask: bool = True) -> list[Host]:
     """All running or starting hosts of a stack, by tier and zone; with `ask`, each is asked how it is.
 
@@ -77,8 +105,7 @@ def of_stack(stack: str, *, ask: bool = True) -> list[Host]:
         {"Name": "instance-state-name", "Values": ["pending", "running", "stopping", "stopped"]},
     ]
     try:
-        pages = client("ec2", stack).get_paginator("describe_instances").paginate(Filters=filters)
-        instances = [i for page in pages for reservation in page["Reservations"] for i in reservation["Instances"]]
+        instances = patiently(lambda: _instances(stack, filters))
     except (BotoCoreError, ClientError) as error:
         remedy = "run: make up" if stack == "local" else "check the account's credentials"
         raise OperationError(f"the AWS API of stack {stack} doesn't answer ({error})", remedy=remedy) from None
@@ -86,6 +113,11 @@ def of_stack(stack: str, *, ask: bool = True) -> list[Host]:
         found = list(pool.map(lambda instance: _host(instance, ask=ask), instances))
     order = {tier: number for number, tier in enumerate(TIERS)}
     return sorted(found, key=lambda host: (order.get(host.tier, 9), host.zone, host.instance))
+
+
+def _instances(stack: str, filters: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    pages = client("ec2", stack).get_paginator("describe_instances").paginate(Filters=filters)
+    return [i for page in pages for reservation in page["Reservations"] for i in reservation["Instances"]]
 
 
 def _host(instance: dict[str, Any], *, ask: bool) -> Host:

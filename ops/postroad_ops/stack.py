@@ -22,6 +22,9 @@ LOCAL = {
     "AWS_DEFAULT_REGION": "us-east-1",
     "AWS_ACCESS_KEY_ID": "postroad",
     "AWS_SECRET_ACCESS_KEY": "postroad",
+    # A daemon that was killed is back within seconds; its callers wait that long.
+    "AWS_RETRY_MODE": "standard",
+    "AWS_MAX_ATTEMPTS": "10",
 }
 
 

@@ -133,10 +133,10 @@ def recorded_release() -> str:
     """The release that the stack's record names; empty before the first."""
     client = hosts.client("s3", STACK)
     try:
-        body = client.get_object(Bucket=artifacts.bucket_of(STACK), Key=artifacts.RECORD)["Body"].read()
+        found = hosts.patiently(lambda: client.get_object(Bucket=artifacts.bucket_of(STACK), Key=artifacts.RECORD))
     except client.exceptions.NoSuchKey:
         return ""
-    return str(json.loads(body).get("release", ""))
+    return str(json.loads(found["Body"].read()).get("release", ""))
 
 
 def ansible_environment() -> dict[str, str]:

@@ -19,7 +19,7 @@ log = structlog.get_logger("supervisor")
 FIRST_WAIT_SECONDS = 0.1
 LONGEST_WAIT_SECONDS = 5.0
 # A daemon that lived this long was well; the wait starts over.
-WELL_SECONDS = 10.0
+WELL_SECONDS = 3.0
 
 
 def process(paths: Paths) -> Process:
