@@ -88,8 +88,9 @@ def plans() -> Stage:
 def roles() -> Stage:
     """The molecule scenario of every role."""
     scenarios = sorted(path.parent.name for path in (places.ROOT / "ansible" / "molecule").glob("*/molecule.yml"))
-    commands = [(places.program("molecule"), "test", "--scenario-name", name) for name in scenarios]
-    return Stage("molecule", commands, cwd="ansible", environment=ansible_environment())
+    image = (places.program("postroad-region"), "image")
+    tests = [(places.program("molecule"), "test", "--scenario-name", name) for name in scenarios]
+    return Stage("molecule", [image, *tests], cwd="ansible", environment=ansible_environment())
 
 
 def region() -> Stage:

@@ -50,6 +50,14 @@ def status(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
 
 
 @app.command()
+def image() -> None:
+    """Have the hosts' base image, and print its name."""
+    from postroad_region.hypervisor import base_image
+
+    typer.echo(base_image.ensure(paths().images))
+
+
+@app.command()
 def env() -> None:
     """Print the environment that points AWS clients at the region: eval "$(postroad-region env)"."""
     from postroad_region import lifecycle

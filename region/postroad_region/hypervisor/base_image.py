@@ -11,6 +11,8 @@ from postroad_region.command import run, succeeds
 from postroad_region.errors import RegionError
 
 NAME = "localhost/postroad-base"
+# The newest one, under a name that doesn't change: for tests of single roles.
+CURRENT = f"{NAME}:bookworm"
 RECIPE = Path(__file__).parent / "image"
 BUILD_SECONDS = 900.0
 
@@ -45,6 +47,7 @@ def ensure(cache: Path) -> str:
     """
     image = reference()
     if succeeds(["podman", "image", "exists", image]):
+        run(["podman", "tag", image, CURRENT])
         return image
     cache.mkdir(parents=True, exist_ok=True)
     with (cache / ".lock").open("w") as lock:
@@ -54,6 +57,7 @@ def ensure(cache: Path) -> str:
             _bootstrap(tar)
         if not succeeds(["podman", "image", "exists", image]):
             run(["podman", "import", "-q", str(tar), image], timeout=BUILD_SECONDS)
+    run(["podman", "tag", image, CURRENT])
     return image
 
 
