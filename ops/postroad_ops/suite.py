@@ -6,6 +6,7 @@ import os
 import subprocess
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -33,12 +34,16 @@ class Stage:
 
     Args:
         cwd: below the checkout.
+        at_once: how many commands run at a time; their output is shown whole, one after the other.
+        before: commands that come first, one by one.
     """
 
     name: str
     commands: Sequence[Sequence[str]]
     cwd: str = "."
     environment: dict[str, str] = field(default_factory=dict)
+    at_once: int = 1
+    before: Sequence[Sequence[str]] = ()
 
 
 def python(*arguments: str) -> tuple[str, ...]:
@@ -90,7 +95,7 @@ def roles() -> Stage:
     scenarios = sorted(path.parent.name for path in (places.ROOT / "ansible" / "molecule").glob("*/molecule.yml"))
     image = (places.program("postroad-region"), "image")
     tests = [(places.program("molecule"), "test", "--scenario-name", name) for name in scenarios]
-    return Stage("molecule", [image, *tests], cwd="ansible", environment=ansible_environment())
+    return Stage("molecule", tests, cwd="ansible", environment=ansible_environment(), at_once=2, before=[image])
 
 
 def region() -> Stage:
@@ -142,13 +147,28 @@ def _run_stage(console: Console, stage: Stage) -> tuple[str, bool, float]:
     began = time.monotonic()
     bin_dir = str(Path(places.program("python")).parent)
     environment = {**os.environ, "PATH": f"{bin_dir}:{os.environ.get('PATH', '')}", **stage.environment}
-    passed = bool(stage.commands)
-    for command in stage.commands:
-        code = subprocess.run(
-            list(command), cwd=places.ROOT / stage.cwd, env=environment, stdin=subprocess.DEVNULL, check=False
-        ).returncode
-        if code != 0:
-            console.print(f"[red]failed with {code}:[/] {' '.join(command)}", highlight=False, soft_wrap=True)
-            passed = False
-            break
+    folder = places.ROOT / stage.cwd
+
+    def run_one(command: Sequence[str]) -> bool:
+        done = subprocess.run(
+            list(command),
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE if stage.at_once > 1 else None,
+            stderr=subprocess.STDOUT if stage.at_once > 1 else None,
+            check=False,
+        )
+        if done.stdout:
+            os.write(1, done.stdout)
+        if done.returncode != 0:
+            said = f"[red]failed with {done.returncode}:[/] {' '.join(command)}"
+            console.print(said, highlight=False, soft_wrap=True)
+        return done.returncode == 0
+
+    passed = bool(stage.commands) and all(map(run_one, stage.before))
+    if passed:
+        with ThreadPoolExecutor(stage.at_once) as pool:
+            # One at a time stops at the first failure; several at once all say what they know.
+            passed = all(pool.map(run_one, stage.commands) if stage.at_once > 1 else map(run_one, stage.commands))
     return stage.name, passed, time.monotonic() - began

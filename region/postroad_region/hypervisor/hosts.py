@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ PODMAN = ("podman", "--runtime", "runc", "--cgroup-manager", "cgroupfs")
 LABEL = "postroad.region"
 MOUNTS = "/mnt/ebs"
 STOP_SECONDS = 20
+# Where podman's monitors leave the exit codes of root's containers (libpod's tmp_dir).
+EXITS = Path("/run/libpod/exits")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +96,22 @@ def start(instance_id: str) -> None:
     Raises:
         RegionError: podman can't start it.
     """
-    # A host whose processes were killed from outside still counts as running for podman until it is told to stop.
-    run([*PODMAN, "stop", "--time", "0", "--ignore", instance_id])
+    _bury(instance_id)
     run([*PODMAN, "start", instance_id])
+
+
+def _bury(instance_id: str) -> None:
+    """Tell podman that a host has ended whose monitor was killed together with it.
+
+    The monitor (conmon) would have left the exit code in a file; without it podman waits for ever in `running` or
+    `stopping`.
+    """
+    container, state, pid = run(
+        [*PODMAN, "inspect", "--format", "{{.Id}} {{.State.Status}} {{.State.Pid}}", instance_id]
+    ).split()
+    if state in ("running", "stopping") and not Path(f"/proc/{pid}").exists():
+        EXITS.mkdir(parents=True, exist_ok=True)
+        (EXITS / container).write_text(str(128 + signal.SIGKILL))
 
 
 def stop(instance_id: str) -> None:
@@ -134,7 +150,7 @@ def memory_bytes() -> int:
     total = 0
     for host in all_hosts().values():
         if host.running:
-            for pid in _process_tree(host.pid):
+            for pid in process_tree(host.pid):
                 try:
                     text = Path(f"/proc/{pid}/smaps_rollup").read_text()
                 except OSError:
@@ -143,7 +159,8 @@ def memory_bytes() -> int:
     return total
 
 
-def _process_tree(pid: int) -> list[int]:
+def process_tree(pid: int) -> list[int]:
+    """A process and all below it."""
     found = [pid]
     for current in found:
         try:
