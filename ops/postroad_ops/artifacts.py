@@ -10,10 +10,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from postroad_ops import apt_repository, hosts, places
 from postroad_ops.faults import OperationError
 from postroad_ops.package import ReleaseArtifact, package
-from postroad_ops.package_archive import sha256
 from postroad_ops.package_error import PackageError
+from postroad_ops.package_upload import put
 
-DIGEST = "sha256"
 RECORD = "releases/recorded.json"
 
 
@@ -66,21 +65,8 @@ def publish_apt(stack: str) -> int:
 
 
 def _put(stack: str, path: Path, key: str) -> bool:
+    bucket = bucket_of(stack)
     try:
-        return hosts.patiently(lambda: _put_once(stack, path, key))
+        return hosts.patiently(lambda: put(hosts.client("s3", stack), path, bucket, key))
     except (BotoCoreError, ClientError) as error:
-        where = f"{key} to bucket {bucket_of(stack)}"
-        raise OperationError(f"can't upload {where}: {error}", remedy="run: make up") from error
-
-
-def _put_once(stack: str, path: Path, key: str) -> bool:
-    client, bucket, digest = hosts.client("s3", stack), bucket_of(stack), sha256(path)
-    try:
-        if client.head_object(Bucket=bucket, Key=key)["Metadata"].get(DIGEST) == digest:
-            return False
-    except ClientError as error:
-        if error.response["Error"]["Code"] not in {"404", "NoSuchKey", "NotFound"}:
-            raise
-    with path.open("rb") as body:
-        client.put_object(Bucket=bucket, Key=key, Body=body, Metadata={DIGEST: digest})
-    return True
+        raise OperationError(f"can't upload {key} to bucket {bucket}: {error}", remedy="run: make up") from error

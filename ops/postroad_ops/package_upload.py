@@ -24,12 +24,17 @@ def upload(archive: Path, signature: Path, *, release: str, bucket: str) -> list
     name = f"releases/{release}.tar.gz"
     try:
         client = boto3.client("s3")
-        return [key for path, key in ((archive, name), (signature, f"{name}.sig")) if _put(client, path, bucket, key)]
+        return [key for path, key in ((archive, name), (signature, f"{name}.sig")) if put(client, path, bucket, key)]
     except (BotoCoreError, ClientError) as error:
         raise PackageError(f"can't upload {archive.name} to bucket {bucket}: {error}") from error
 
 
-def _put(client: S3Client, path: Path, bucket: str, key: str) -> bool:
+def put(client: S3Client, path: Path, bucket: str, key: str) -> bool:
+    """Upload a file unless the bucket holds the same octets under that key already; whether it was uploaded.
+
+    Raises:
+        BotoCoreError, ClientError: the bucket can't be reached or refuses.
+    """
     digest = sha256(path)
     try:
         if client.head_object(Bucket=bucket, Key=key)["Metadata"].get(DIGEST) == digest:
