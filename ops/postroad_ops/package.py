@@ -10,7 +10,6 @@ same id on every machine, and a host that holds the id can check all of it.
 """
 
 import json
-import os
 import shutil
 import tempfile
 from dataclasses import asdict, dataclass
@@ -20,10 +19,8 @@ from typing import Annotated
 import typer
 from packaging.utils import parse_wheel_filename
 
-from postroad_ops import package_archive, package_sbom, package_signature, package_wheelhouse
+from postroad_ops import package_archive, package_sbom, package_signature, package_wheelhouse, places
 from postroad_ops.package_error import PackageError
-
-REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +35,11 @@ class ReleaseArtifact:
     """Octets of the archive."""
 
 
-def cache_folder() -> Path:
-    """Where downloads are kept between builds (`POSTROAD_CACHE`)."""
-    return Path(os.environ.get("POSTROAD_CACHE", "/var/cache/postroad"))
-
-
 def package(
-    out_dir: Path = REPOSITORY / "dist",
+    out_dir: Path = places.ROOT / "dist",
     *,
-    source: Path = REPOSITORY / "mta",
-    lock: Path = REPOSITORY / "requirements" / "mta.txt",
+    source: Path = places.ROOT / "mta",
+    lock: Path = places.ROOT / "requirements" / "mta.txt",
     cache: Path | None = None,
     key: Path | None = None,
 ) -> ReleaseArtifact:
@@ -63,7 +55,7 @@ def package(
     Raises:
         PackageError: The wheel doesn't build, a dependency can't be had, or the key is missing.
     """
-    wheels = package_wheelhouse.collect(lock, cache=(cache or cache_folder()) / "wheels")
+    wheels = package_wheelhouse.collect(lock, cache=(cache or places.cache()) / "wheels")
     with tempfile.TemporaryDirectory(prefix="postroad-package-") as scratch:
         tree = Path(scratch) / "tree"
         wheelhouse = tree / "wheelhouse"
@@ -90,7 +82,7 @@ app = typer.Typer(help="Build the release artifact.", add_completion=False)
 @app.callback(invoke_without_command=True)
 def package_command(
     out: Annotated[Path, typer.Option(help="Folder that receives the archive and its signature.")] = (
-        REPOSITORY / "dist"
+        places.ROOT / "dist"
     ),
     key: Annotated[Path | None, typer.Option(help="Private key that signs (else POSTROAD_RELEASE_KEY).")] = None,
     bucket: Annotated[str | None, typer.Option("--upload", metavar="BUCKET", help="Upload to this bucket.")] = None,

@@ -59,9 +59,8 @@ def down(paths: Paths, progress: Progress) -> None:
         links.remove_instance(instance_id)
     volumes.release_all(paths.instances)
     progress("networks")
-    for name in links.namespaces():
-        if name.startswith("i-") and len(name) == len("i-0123456789abcdef0"):
-            links.remove_instance(name)
+    for name in links.instance_namespaces():
+        links.remove_instance(name)
     links.remove_backbone()
     for image in hosts.baked_images():
         hosts.remove_image(image)

@@ -122,9 +122,8 @@ class Reconciler:
         for folder in self._paths.instances.iterdir():
             if folder.name not in wanted:
                 volumes.release(folder)
-        for name in links.namespaces():
-            if name.startswith("i-") and len(name) == len("i-0123456789abcdef0") and name not in wanted:
-                links.remove_instance(name)
+        for name in links.instance_namespaces() - wanted:
+            links.remove_instance(name)
 
     def _drop_deleted_volumes(self, snapshot: Snapshot) -> None:
         for volume in snapshot.deleted_volumes:

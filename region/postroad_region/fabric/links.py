@@ -9,6 +9,7 @@ of the machine: the only link to the machine is the controller's.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -20,12 +21,18 @@ from postroad_region.fabric.ruleset import INTERNET, UPLINK
 # Holds the addresses that the fabric itself answers on.
 ROUTER = "lo"
 WAN = "wan0"
+INSTANCE = re.compile(r"i-[0-9a-f]{17}")
 
 
 def namespaces() -> set[str]:
     """Names of the named network namespaces of this machine."""
     listed: list[dict[str, Any]] = run_json(["ip", "-j", "netns", "list"])
     return {str(entry["name"]) for entry in listed}
+
+
+def instance_namespaces() -> set[str]:
+    """Those of the namespaces that are an instance's."""
+    return {name for name in namespaces() if INSTANCE.fullmatch(name)}
 
 
 def ensure_backbone(internet_addresses: Iterable[str]) -> None:

@@ -145,20 +145,6 @@ def image_for(ami: str, *, base_ami: str, base_image: str) -> str:
     return baked
 
 
-def memory_bytes() -> int:
-    """Resident memory of all the region's hosts, by their processes' proportional share."""
-    total = 0
-    for host in all_hosts().values():
-        if host.running:
-            for pid in process_tree(host.pid):
-                try:
-                    text = Path(f"/proc/{pid}/smaps_rollup").read_text()
-                except OSError:
-                    continue
-                total += sum(int(line.split()[1]) * 1024 for line in text.splitlines() if line.startswith("Pss:"))
-    return total
-
-
 def process_tree(pid: int) -> list[int]:
     """A process and all below it."""
     found = [pid]
