@@ -80,7 +80,19 @@ def units() -> Stage:
     parallel = ("-n", "2", "--dist", "loadfile")
     return Stage(
         "tests",
-        [python("pytest", "-q", *parallel, "-m", "not region", "tests", "--ignore=tests/smoke", "--ignore=tests/e2e")],
+        [
+            python(
+                "pytest",
+                "-q",
+                "--durations=15",
+                *parallel,
+                "-m",
+                "not region",
+                "tests",
+                "--ignore=tests/smoke",
+                "--ignore=tests/e2e",
+            )
+        ],
     )
 
 
@@ -101,7 +113,7 @@ def roles() -> Stage:
 def region() -> Stage:
     """The region from nothing or as it stands, then what only a running one can show."""
     ops = places.program("postroad-ops")
-    return Stage("region", [(ops, "up"), python("pytest", "-q", "tests/e2e")])
+    return Stage("region", [(ops, "up"), python("pytest", "-q", "--durations=25", "tests/e2e")])
 
 
 def run(console: Console, *, only: Sequence[str] = ()) -> None:
