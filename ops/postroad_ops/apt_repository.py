@@ -1,8 +1,7 @@
 """The apt repository of the artifacts bucket: the Debian packages that hosts may install, signed by the operator's key.
 
 Hosts never reach outside; what `packages.txt` names is fetched by the controller from its own Debian sources, with
-dependencies, once
-for each change of the list or of the package versions that the controller knows.
+dependencies, once for each change of the list or of the package versions that the controller knows.
 """
 
 from __future__ import annotations

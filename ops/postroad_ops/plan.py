@@ -18,9 +18,8 @@ def plan(console: Console, name: str) -> None:
     """`pulumi preview` of every project with the policy pack.
 
     Stack `local` is compared with the region. For the others the real provider compares with the account; where it
-    isn't installed,
-    the stand-in plans from an empty state in a folder of its own, so that programs, settings and policies are still
-    proven.
+    isn't installed, the stand-in plans from an empty state in a folder of its own, so that programs, settings and
+    policies are still proven.
 
     Raises:
         OperationError: unknown stack, wrong settings, a policy violated.

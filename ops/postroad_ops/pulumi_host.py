@@ -2,10 +2,8 @@
 need it.
 
 The engine is built from its Go module (`tools/pulumi`); the language host that ships with Pulumi's releases isn't a
-module
-of its own, so this one stands in. It runs a program with `pulumi-language-python-exec` (from the engine's own sdk
-module) and
-a policy pack with `python -m pulumi.policy`, always in the interpreter that runs the host.
+module of its own, so this one stands in. It runs a program with `pulumi-language-python-exec` (from the engine's own
+sdk module) and a policy pack with `python -m pulumi.policy`, always in the interpreter that runs the host.
 
 Source: pulumi/proto/pulumi/language.proto of Pulumi v3.259.0.
 """

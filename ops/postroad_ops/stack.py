@@ -47,8 +47,7 @@ def environment(stack: str, *, provider_port: int | None) -> dict[str, str]:
     """What `pulumi` gets beside the caller's environment.
 
     The state of `local` lies with the region, and is encrypted with a word that protects nothing: the box has no
-    secrets. Every
-    other stack keeps what the operator has set.
+    secrets. Every other stack keeps what the operator has set.
     """
     bin_dir = str(Path(places.program("python")).parent)
     variables = {

@@ -1,9 +1,8 @@
 """The address ranges of the box; nothing of a test may carry another destination.
 
-10.20.0.0/14 holds the VPCs, 198.51.100.0/24 (TEST-NET-2, RFC 5737) the simulated internet, and
-198.18.113.0/24 (from the range for benchmarks, RFC 2544) the public addresses that the AWS API allocates.
-Not TEST-NET-3: machines behind a registry proxy were seen to carry real traffic there, which the guard
-would cut.
+10.20.0.0/14 holds the VPCs, 198.51.100.0/24 (TEST-NET-2, RFC 5737) the simulated internet, and 198.18.113.0/24 (from
+the range for benchmarks, RFC 2544) the public addresses that the AWS API allocates. Not TEST-NET-3: machines behind a
+registry proxy were seen to carry real traffic there, which the guard would cut.
 """
 
 from __future__ import annotations

@@ -1,6 +1,4 @@
-"""Keys that the region makes for its operator: SSH, release signing and DKIM, once, kept until the region is
-removed.
-"""
+"""Keys that the region makes for its operator: SSH, release signing, DKIM; once, kept until the region is removed."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Processes that outlive the daemon which started them: servers of the region, one record file each.
 
 The daemon may be killed at any moment. Its children go on, and the next daemon takes them up: a record (boot, process
-id, start time, fingerprint of the command) says which process is meant, so that a reused process id is never taken for
-it.
+id, start time, fingerprint of the command) says which process is meant, so that a reused process id is never taken
+for it.
 """
 
 import contextlib

@@ -1,6 +1,4 @@
-"""An instance that is terminated through the API is replaced, configured and in service again, with the mail of
-its spool.
-"""
+"""A terminated instance is replaced, configured and in service again, with the mail of its spool."""
 
 import json
 import subprocess

@@ -1,7 +1,7 @@
 """The proxy is no way to the metadata service, nor to its own host.
 
-Runs in a network namespace whose own loopback holds the addresses: a proxy without rules would reach them there,
-and nothing can leave.
+Runs in a network namespace whose own loopback holds the addresses: a proxy without rules would reach them there, and
+nothing can leave.
 """
 
 import os

@@ -1,8 +1,8 @@
 """DNSSEC: keys kept for ever, zones signed for weeks.
 
 One combined key a zone (ECDSA P-256, RFC 6605), kept in `keys/`: hosts that got the box's trust anchor once keep
-validating. Signed zones are kept in `signed/`, and signed again when the zone changes or less than a third of the time
-is left.
+validating. Signed zones are kept in `signed/`, and signed again when the zone changes or less than a third of the
+time is left.
 """
 
 import datetime

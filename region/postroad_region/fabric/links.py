@@ -1,10 +1,8 @@
 """Namespaces, links and addresses of the fabric, made to match what should be.
 
 Every interface is a veth pair between the fabric and the instance's own namespace, routed by its addresses alone: the
-fabric answers
-ARP for all of the subnet (proxy_arp), so each packet passes the fabric's rules, inside a subnet too, as in a VPC.
-Neither namespace has a way out
-of the machine: the only link to the machine is the controller's.
+fabric answers ARP for all of the subnet (proxy_arp), so each packet passes the fabric's rules, inside a subnet too,
+as in a VPC. Neither namespace has a way out of the machine: the only link to the machine is the controller's.
 """
 
 from __future__ import annotations

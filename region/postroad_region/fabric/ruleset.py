@@ -1,8 +1,8 @@
 """The fabric's nftables rule set: source checks, route tables, security groups and 1:1 NAT, replaced as a whole.
 
 A new flow passes when the sender's address is its own, the sender's route table leads to the receiver and the
-receiver's leads
-back, the sender's groups let it out and the receiver's groups let it in. Replies of a tracked flow pass.
+receiver's leads back, the sender's groups let it out and the receiver's groups let it in. Replies of a tracked flow
+pass.
 https://docs.aws.amazon.com/vpc/latest/userguide/vpc-security-groups.html
 """
 

@@ -1,8 +1,7 @@
 """Hosts: one podman container with systemd for each running instance.
 
 The network namespace is made before the host, so it boots with its interface. runc and cgroupfs because crun fails on
-hybrid cgroups; the
-two limits because raising the defaults isn't permitted everywhere.
+hybrid cgroups; the two limits because raising the defaults isn't permitted everywhere.
 """
 
 from __future__ import annotations

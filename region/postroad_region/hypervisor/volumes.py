@@ -1,8 +1,8 @@
 """EBS volumes: folders that outlive their instances, shown in a host while they are attached.
 
 A simplification: a volume is a folder that appears mounted at `/mnt/ebs/<volume-id>`, not a block device; its size
-isn't enforced.
-A folder is removed only when the API was told to delete the volume; what the API merely doesn't know is kept.
+isn't enforced. A folder is removed only when the API was told to delete the volume; what the API merely doesn't know
+is kept.
 """
 
 from __future__ import annotations

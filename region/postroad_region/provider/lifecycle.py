@@ -223,9 +223,9 @@ class Lifecycle:
 def rebuilt_inputs(resource: Resource, state: Mapping[str, Any], inputs: Mapping[str, Any] | None) -> State:
     """The inputs that ask for what is there.
 
-    On refresh (`inputs` given) an input that still means the same stays as the program wrote it, one that changed takes
-    AWS's value, and one that the program doesn't mention appears only if it isn't AWS's or the provider's own choice.
-    On import everything that AWS tells and a program could say appears.
+    On refresh (`inputs` given) an input that still means the same stays as the program wrote it, one that changed
+    takes AWS's value, and one that the program doesn't mention appears only if it isn't AWS's or the provider's own
+    choice. On import everything that AWS tells and a program could say appears.
     """
     rebuilt: State = {} if inputs is None else {key: v for key, v in inputs.items() if key.startswith("__")}
     declared = inputs or {}
