@@ -55,7 +55,7 @@ def package(
     Raises:
         PackageError: The wheel doesn't build, a dependency can't be had, or the key is missing.
     """
-    wheels = package_wheelhouse.collect(lock, cache=(cache or places.cache()) / "wheels")
+    wheels = package_wheelhouse.collect(lock, folder=(cache or places.cache()) / "wheels")
     with tempfile.TemporaryDirectory(prefix="postroad-package-") as scratch:
         tree = Path(scratch) / "tree"
         wheelhouse = tree / "wheelhouse"

@@ -12,7 +12,7 @@ from cyclonedx.validation.json import JsonStrictValidator
 from postroad_ops import package_signature
 from postroad_ops.package import ReleaseArtifact, package
 from postroad_ops.package_error import PackageError
-from postroad_ops.package_wheelhouse import pins
+from postroad_ops.package_wheelhouse import ARCHITECTURES, pinned, pins
 
 FIXTURE = Path(__file__).parent / "fixture"
 
@@ -97,12 +97,31 @@ def test_the_bill_of_materials_is_valid(built: ReleaseArtifact, tmp_path: Path) 
 
 def test_a_lock_without_hashes_is_refused() -> None:
     with pytest.raises(PackageError, match="uvloop isn't pinned"):
-        list(pins("uvloop==0.23.0\n"))
+        list(pins("uvloop==0.23.0\n", "x86_64"))
 
 
 def test_what_is_for_other_systems_stays_out() -> None:
     lock = "colorama==0.4 ; sys_platform == 'win32' \\\n    --hash=sha256:aa\nuvloop==0.23.0 \\\n    --hash=sha256:bb\n"
-    assert [pin.name for pin in pins(lock)] == ["uvloop"]
+    for architecture in ARCHITECTURES:
+        assert [pin.name for pin in pins(lock, architecture)] == ["uvloop"]
+
+
+def test_one_list_of_requirements_fits_hosts_of_every_architecture(tmp_path: Path) -> None:
+    names = (
+        "both-1.0-cp311-cp311-manylinux_2_17_x86_64.whl",
+        "both-1.0-cp311-cp311-manylinux_2_17_aarch64.whl",
+        "intel-1.0-cp311-cp311-manylinux_2_17_x86_64.whl",
+        "pure-1.0-py3-none-any.whl",
+    )
+    wheels = [tmp_path / name for name in names]
+    for wheel in wheels:
+        wheel.write_text(wheel.name)
+
+    both, intel, pure = pinned(wheels).splitlines()
+
+    assert (both.split()[0], both.count("--hash=sha256:")) == ("both==1.0", 2)
+    assert intel.startswith('intel==1.0 ; platform_machine == "x86_64" --hash=')
+    assert (pure.split()[0], pure.count("--hash=sha256:")) == ("pure==1.0", 1)
 
 
 def test_a_named_key_that_is_missing_is_said(tmp_path: Path) -> None:
