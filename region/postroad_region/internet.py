@@ -45,7 +45,7 @@ class Internet:
         desired = DnsDesired(
             hosted_zones=zones,
             provider_zones=provider_zones(world),
-            reverse=reverse_names(world),
+            reverse={**reverse_names(world), **dict(wanted.reverse)},
             vpcs=[
                 Vpc(vpc, str(addresses.resolver_of(network)), [str(addresses.VPC_RANGE)])
                 for vpc, network in wanted.fabric.vpcs

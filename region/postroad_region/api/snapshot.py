@@ -11,6 +11,7 @@ from moto.ec2.models import ec2_backends
 
 from postroad_region import addresses
 from postroad_region.api.patches import DELETED_VOLUMES
+from postroad_region.api.public_addresses import public_of, reverse_names
 from postroad_region.fabric.model import Fabric, Interface, Route, RouteTable, Rule, SecurityGroup, Subnet
 from postroad_region.hypervisor.model import Instance
 
@@ -19,12 +20,13 @@ PROTOCOLS = {"-1": "all", "tcp": "tcp", "udp": "udp", "icmp": "icmp"}
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The wanted fabric and instances, and the volumes whose data may go."""
+    """The wanted fabric and instances, the volumes whose data may go, and the PTR names by public address."""
 
     fabric: Fabric
     instances: tuple[Instance, ...]
     deleted_volumes: tuple[str, ...]
     volumes: tuple[str, ...]
+    reverse: tuple[tuple[str, str], ...] = ()
 
 
 def take(account: str, region: str) -> Snapshot:
@@ -62,7 +64,8 @@ def take(account: str, region: str) -> Snapshot:
         interfaces=tuple(interface for instance in running for interface in instance.interfaces),
     )
     volumes = tuple(backend.volumes)
-    return Snapshot(fabric, instances, tuple(backend.__dict__.get(DELETED_VOLUMES, ())), volumes)
+    deleted = tuple(backend.__dict__.get(DELETED_VOLUMES, ()))
+    return Snapshot(fabric, instances, deleted, volumes, tuple(sorted(reverse_names(account, region).items())))
 
 
 def _in_box(cidr: str) -> bool:
@@ -172,7 +175,7 @@ def _interface(index: int, nic: Any, described: Any, subnets: dict[str, Subnet])
         for entry in nic.private_ip_addresses
         if entry["PrivateIpAddress"] != nic.private_ip_address
     ]
-    public = ((private[0], IPv4Address(nic.public_ip)),) if nic.public_ip else ()
+    public = tuple((IPv4Address(inside), IPv4Address(outside)) for inside, outside in public_of(nic))
     return Interface(
         id=nic.id,
         instance_id=described.id,

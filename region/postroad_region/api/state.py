@@ -40,6 +40,7 @@ SERVICES = (
     "logs",
     "route53",
     "s3",
+    "service-quotas",
     "sns",
     "sqs",
     "ssm",

@@ -1,0 +1,52 @@
+"""Network ACLs where moto isn't EC2: entries that don't exist, and rules that don't parse.
+
+https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
+"""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Network
+from typing import Any
+
+from moto.ec2.exceptions import EC2ClientError
+from moto.ec2.models.network_acls import NetworkAclBackend
+
+_HIGHEST_RULE = 32766
+
+
+def _delete_entry(backend: Any, network_acl_id: str, rule_number: int, egress: bool) -> Any:
+    acl = backend.get_network_acl(network_acl_id)
+    egress = str(egress).lower() == "true"
+    for entry in acl.network_acl_entries:
+        if str(entry.egress).lower() == str(egress).lower() and int(entry.rule_number) == int(rule_number):
+            acl.network_acl_entries.remove(entry)
+            return entry
+    raise EC2ClientError(
+        "InvalidNetworkAclEntry.NotFound",
+        f"The {'egress' if egress else 'ingress'} entry identified by {rule_number} in network ACL {network_acl_id} "
+        "does not exist",
+    )
+
+
+def _create_entry(backend: Any, *args: Any, **kwargs: Any) -> Any:
+    number, cidr = kwargs.get("rule_number"), kwargs.get("cidr_block")
+    if number is not None and int(number) > _HIGHEST_RULE and not _is_default(kwargs):
+        raise EC2ClientError(
+            "InvalidParameterValue", f"Invalid value '{number}' for RuleNumber: at most {_HIGHEST_RULE}"
+        )
+    if cidr:
+        try:
+            IPv4Network(cidr, strict=False)
+        except ValueError:
+            raise EC2ClientError("InvalidParameterValue", f"CIDR block {cidr} is malformed") from None
+    return _original_create(backend, *args, **kwargs)
+
+
+def _is_default(entry: dict[str, Any]) -> bool:
+    """The last entry of every ACL, which AWS makes itself."""
+    return int(entry["rule_number"]) == _HIGHEST_RULE + 1 and entry["rule_action"] == "deny"
+
+
+_original_create = NetworkAclBackend.create_network_acl_entry
+NetworkAclBackend.delete_network_acl_entry = _delete_entry
+NetworkAclBackend.create_network_acl_entry = _create_entry
