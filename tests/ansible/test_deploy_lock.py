@@ -1,21 +1,14 @@
 """One deploy at a time, and no lock that outlives its holder."""
 
-import importlib.util
 import json
 import os
 import subprocess
-from pathlib import Path
 from typing import Any
 
 import boto3
+import deploy_lock
 import pytest
 
-PATH = Path(__file__).parents[2] / "ansible" / "plugins" / "modules" / "deploy_lock.py"
-spec = importlib.util.spec_from_file_location("deploy_lock", PATH)
-assert spec
-assert spec.loader
-deploy_lock = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(deploy_lock)
 BUCKET = "artifacts"
 
 

@@ -1,18 +1,11 @@
 """A role's files in one round trip: what is as it should be isn't touched."""
 
-import importlib.util
 import os
 from pathlib import Path
 from typing import Any
 
+import host_files
 import pytest
-
-PATH = Path(__file__).parents[2] / "ansible" / "plugins" / "modules" / "host_files.py"
-spec = importlib.util.spec_from_file_location("host_files", PATH)
-assert spec
-assert spec.loader
-host_files = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(host_files)
 
 pytestmark = pytest.mark.root
 
@@ -36,7 +29,15 @@ class Module:
 
 
 def ensure(path: Path, module: Module | None = None, **entry: Any) -> bool:
-    empty = {"content": None, "link": None, "mode": None, "owner": "root", "group": None, "validate": None}
+    empty = {
+        "content": None,
+        "link": None,
+        "mode": None,
+        "owner": "root",
+        "group": None,
+        "validate": None,
+        "absent": False,
+    }
     return host_files.Wanted(module or Module(), {**empty, "path": str(path), **entry}).ensure()
 
 
@@ -83,3 +84,11 @@ def test_folders_are_made_with_their_parents(tmp_path: Path) -> None:
     assert ensure(path, mode="0750")
     assert not ensure(path, mode="0750")
     assert path.stat().st_mode & 0o777 == 0o750
+
+
+def test_what_must_not_be_there_is_removed_once(tmp_path: Path) -> None:
+    (tmp_path / "sources.list").write_text("deb http://elsewhere")
+    assert ensure(tmp_path / "sources.list", Module(check_mode=True), absent=True)
+    assert ensure(tmp_path / "sources.list", absent=True)
+    assert not ensure(tmp_path / "sources.list", absent=True)
+    assert list(tmp_path.iterdir()) == []

@@ -30,6 +30,10 @@ options:
       link:
         description: Makes it a symbolic link to this target. Neither O(files[].content) nor this makes it a folder.
         type: str
+      absent:
+        description: Removes the file or link.
+        type: bool
+        default: false
       mode:
         description: Permissions, octal.
         type: str
@@ -89,10 +93,19 @@ class Wanted:
 
     def ensure(self) -> bool:
         """Make it so; return whether anything had to be done."""
+        if self.entry["absent"]:
+            return self._absent()
         if self.entry["link"] is not None:
             return self._link(self.entry["link"])
         changed = self._folder() if self.entry["content"] is None else self._file(self.entry["content"].encode())
         return self._permissions() or changed
+
+    def _absent(self) -> bool:
+        if not os.path.lexists(self.path):
+            return False
+        if not self.module.check_mode:
+            os.unlink(self.path)
+        return True
 
     def _link(self, target: str) -> bool:
         if os.path.islink(self.path) and os.readlink(self.path) == target:
@@ -172,6 +185,7 @@ def main() -> None:
         "path": {"type": "path", "required": True},
         "content": {"type": "str"},
         "link": {"type": "str"},
+        "absent": {"type": "bool", "default": False},
         "mode": {"type": "str"},
         "owner": {"type": "str", "default": "root"},
         "group": {"type": "str"},
