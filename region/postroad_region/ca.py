@@ -44,13 +44,15 @@ class Authority:
         *,
         lifetime: datetime.timedelta = datetime.timedelta(days=90),
         now: datetime.datetime | None = None,
+        key: ec.EllipticCurvePrivateKey | None = None,
     ) -> Issued:
         """A certificate for TLS servers that begins an hour before `now`; `names` are DNS names or addresses.
 
-        A negative `lifetime` gives an expired certificate, which the simulated internet needs too.
+        A negative `lifetime` gives an expired certificate, which the simulated internet needs too. `key`: the server's,
+        if it has one already.
         """
         now = now or datetime.datetime.now(datetime.UTC)
-        key = ec.generate_private_key(ec.SECP256R1())
+        key = key or ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0][:64])])
         certificate = (
             x509.CertificateBuilder()

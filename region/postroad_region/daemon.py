@@ -87,7 +87,7 @@ class Daemon:
             woken = self._woken.wait(IDLE_SECONDS)
             if self._stopping.is_set():
                 break
-            if woken or reconciler.needs_look():
+            if woken or reconciler.needs_look() or internet.needs_look():
                 self._woken.clear()
                 try:
                     with api.lock:

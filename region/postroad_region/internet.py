@@ -14,8 +14,9 @@ from postroad_region.api.snapshot import Snapshot
 from postroad_region.dns import DnsDesired, DnsPlane, Vpc
 from postroad_region.dns.desired import HostedZone
 from postroad_region.errors import RegionError
+from postroad_region.fabric import links
 from postroad_region.paths import Paths
-from postroad_region.world import WorldProcess, load_world, provider_zones, reverse_names
+from postroad_region.world import WorldProcess, failing_providers, load_world, published_zones, reverse_names
 from postroad_region.world import addresses as world_addresses
 
 log = structlog.get_logger("internet")
@@ -31,20 +32,29 @@ class Internet:
         internet = ["nsenter", f"--net=/run/netns/{addresses.INTERNET}"]
         fabric = ["nsenter", f"--net=/run/netns/{addresses.FABRIC}"]
         self._dns = DnsPlane(paths.state / "dns", paths.run, internet, fabric)
-        self._world = WorldProcess(paths.state / "world", paths.run, internet, ca_dir=paths.state / "ca")
+        self._world_state = paths.state / "world"
+        self._world = WorldProcess(self._world_state, paths.run, internet, ca_dir=paths.state / "ca")
+        self._held: list[str] = []
+        self._failing: list[str] = []
         self.faults: dict[str, str] = {}
 
     def addresses(self) -> list[str]:
         """Addresses of the internet's namespace."""
         return world_addresses(load_world())
 
+    def needs_look(self) -> bool:
+        """Whether the world wants other zones answered than at the last `apply`."""
+        return failing_providers(self._world_state) != self._failing
+
     def apply(self, wanted: Snapshot, zones: list[HostedZone]) -> None:
         """Have DNS and world as they should be; what fails is in `faults` and tried again at the next call."""
         self.faults = {}
         world = load_world()
+        self._failing = failing_providers(self._world_state)
+        self._attempt("addresses", self._hold_addresses)
         desired = DnsDesired(
             hosted_zones=zones,
-            provider_zones=provider_zones(world),
+            provider_zones=published_zones(world, self._world_state),
             reverse={**reverse_names(world), **dict(wanted.reverse)},
             vpcs=[
                 Vpc(vpc, str(addresses.resolver_of(network)), [str(addresses.VPC_RANGE)])
@@ -65,6 +75,12 @@ class Internet:
         """What runs."""
         dns = self._dns.status()
         return {"dns": dict(dns.processes), "zones": dict(dns.zones), "world": self._world.status().running}
+
+    def _hold_addresses(self) -> None:
+        """Those of a world's file that was changed while the daemon runs, too."""
+        if self._held != (wanted := self.addresses()):
+            links.ensure_backbone(wanted)
+            self._held = wanted
 
     def _attempt(self, subject: str, action: Callable[[], object]) -> None:
         try:

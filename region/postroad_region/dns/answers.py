@@ -52,10 +52,12 @@ def _authority(
         zone, server, provider_problems = provider_zone(provider.name, provider.records, provider.name_server)
         problems += provider_problems
         signed = provider.dnssec != "unsigned"
-        texts[zone.origin] = signer.sign(zone, now=now) if signed else zone.text()
+        if provider.answered:
+            texts[zone.origin] = signer.sign(zone, now=now) if signed else zone.text()
         ds = (signer.ds(zone.origin, stray=provider.dnssec == "bogus"),) if signed else ()
         delegations.append(Delegation(zone.origin, {server: provider.name_server}, ds))
-    public = _public(desired.hosted_zones, taken=set(texts), problems=problems)
+    taken = {*texts, *(delegation.name for delegation in delegations)}
+    public = _public(desired.hosted_zones, taken=taken, problems=problems)
     for name, hosted in public.items():
         zone, zone_problems = zone_of(hosted, desired.alias_targets)
         problems += zone_problems

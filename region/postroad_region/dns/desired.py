@@ -53,12 +53,15 @@ class ProviderZone:
         records: lines of a zone file below the zone's origin (`@ 300 IN MX 5 mx`), without SOA and NS.
         dnssec: `signed` with the right DS at the parent, `unsigned`, or `bogus`: signed with a key that the DS doesn't
             fit, so that validating resolvers answer SERVFAIL.
+        answered: False: it stays delegated, but its name server doesn't serve it; every resolver answers SERVFAIL once
+            its cache has expired.
     """
 
     name: str
     name_server: str
     records: Sequence[str]
     dnssec: Literal["signed", "unsigned", "bogus"] = "signed"
+    answered: bool = True
 
 
 @dataclass(frozen=True, slots=True)

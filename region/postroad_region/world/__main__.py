@@ -1,12 +1,11 @@
 """`python -m postroad_region.world run`: the world in the foreground."""
 
 import argparse
-import asyncio
-import logging
 import sys
 from pathlib import Path
 
 import structlog
+import uvloop
 
 from postroad_region.errors import RegionError
 from postroad_region.paths import paths
@@ -33,10 +32,8 @@ def main() -> int:
         ],
         logger_factory=structlog.PrintLoggerFactory(sys.stdout),
     )
-    # aiosmtpd says several lines a message.
-    logging.getLogger("mail.log").setLevel(logging.ERROR)
     try:
-        asyncio.run(
+        uvloop.run(
             run(
                 file=arguments.file,
                 state=arguments.state,

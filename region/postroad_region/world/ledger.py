@@ -1,175 +1,93 @@
-"""What the providers saw, for ever: one line of JSON for each recipient's verdict, appended before the reply is given.
+"""What the providers saw: a line of JSON for each recipient's verdict, appended before the reply is given.
 
-A line is in the kernel's hands when `append` returns, so it survives the process, killed or not; it isn't synced, so
-the last seconds before a power cut may be missing. Messages themselves aren't kept.
+A line is in the kernel's hands when `append` returns, so what was answered 250 survives the process, killed or not. It
+isn't synced: the box's internet needn't survive a power cut of the machine that it is simulated on, and a sync for each
+reply would be what is measured then. Messages themselves aren't kept.
+
+The lines are in segments, `000001.jsonl` and so on. When a segment is full the next begins, with `000002.state` beside
+it: counts, and all that the providers know at that moment. A start restores the last of those and reads one segment.
+The oldest segments go when all together are too big; their counts stay.
 """
 
-import json
 import os
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
+from postroad_region.atomic_file import write_atomically
 from postroad_region.errors import RegionError
+from postroad_region.world.counts import Counts
+from postroad_region.world.verdict import Query, Verdict, parse
 
-ACCEPTED = "accepted"
-_BATCH_HEADER_SEPARATOR = "-"
 _PAGE = 1000
-_BATCHES = 1000
+_SEGMENT = 67_108_864
+_KEEP = 1_073_741_824
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What a provider answered for one recipient (or, with no recipient, for a connection or sender).
+@dataclass(frozen=True, slots=True, order=True)
+class Position:
+    """A place between two lines."""
 
-    Args:
-        at: seconds since the epoch.
-        source: address of the client.
-        verdict: `accepted`, or what the provider calls the refusal.
-        transaction: the same for all recipients of one message; empty before DATA.
-        send: the message's X-Postroad-Send, `<batch>-<n>`.
-        spf: outcome of RFC 7208, or empty where it wasn't asked.
-        dkim: `pass`, `fail`, `none`, `unchecked` or `temperror`; empty before DATA.
-    """
+    segment: int
+    offset: int
 
-    at: float
-    provider: str
-    source: str
-    verdict: str
-    code: int
-    sender: str = ""
-    recipient: str = ""
-    transaction: str = ""
-    message_id: str = ""
-    send: str = ""
-    campaign: str = ""
-    size: int = 0
-    tls: bool = False
-    spf: str = ""
-    dkim: str = ""
+    def __str__(self) -> str:
+        """`<segment>.<offset>`."""
+        return f"{self.segment}.{self.offset}"
 
-    @property
-    def batch(self) -> str:
-        """What of `send` precedes the last hyphen."""
-        return self.send.rpartition(_BATCH_HEADER_SEPARATOR)[0]
+    @classmethod
+    def parse(cls, text: str) -> "Position":
+        """From its text.
 
-    def line(self) -> bytes:
-        """As it stands in the ledger; empty fields are left out."""
-        kept = {name: getattr(self, name) for name in _REQUIRED}
-        kept.update((name, value) for name in _OPTIONAL if (value := getattr(self, name)))
-        return json.dumps(kept).encode() + b"\n"
-
-
-_REQUIRED = tuple(each.name for each in fields(Verdict) if each.default is MISSING)
-_OPTIONAL = tuple(each.name for each in fields(Verdict) if each.default is not MISSING)
-_FIELDS = frozenset({*_REQUIRED, *_OPTIONAL})
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """Which verdicts are wanted; what is None doesn't matter.
-
-    Args:
-        campaign: the message's X-Postroad-Campaign, or its batch: the header is removed on the way out.
-        since: seconds since the epoch.
-    """
-
-    provider: str | None = None
-    verdict: str | None = None
-    campaign: str | None = None
-    batch: str | None = None
-    source: str | None = None
-    since: float | None = None
-
-    def may_want(self, line: bytes) -> bool:
-        """Whether a line of the ledger is worth being read; cheap, for batches."""
-        return self.batch is None or json.dumps(self.batch)[1:-1].encode() in line
-
-    def wants(self, verdict: Verdict) -> bool:
-        """Whether a verdict is asked for."""
-        return (
-            (self.provider is None or verdict.provider == self.provider)
-            and (self.verdict is None or verdict.verdict == self.verdict)
-            and (self.campaign is None or self.campaign in (verdict.campaign, verdict.batch))
-            and (self.batch is None or verdict.batch == self.batch)
-            and (self.source is None or verdict.source == self.source)
-            and (self.since is None or verdict.at >= self.since)
-        )
-
-
-class Counts:
-    """Totals by provider, source address, verdict and authentication."""
-
-    def __init__(self) -> None:
-        self._verdicts: Counter[tuple[str, str, str]] = Counter()
-        self._checks: Counter[tuple[str, str, str]] = Counter()
-        self._batches: dict[str, int] = {}
-
-    def add(self, verdict: Verdict) -> None:
-        """Count one."""
-        self._verdicts[verdict.provider, verdict.source, verdict.verdict] += 1
-        if verdict.verdict == ACCEPTED and (batch := verdict.batch):
-            self._batches[batch] = self._batches.pop(batch, 0) + 1
-            if len(self._batches) > _BATCHES:
-                del self._batches[next(iter(self._batches))]
-        for check, outcome in (("spf", verdict.spf), ("dkim", verdict.dkim), ("tls", "yes" if verdict.tls else "no")):
-            if verdict.verdict == ACCEPTED and outcome:
-                self._checks[verdict.provider, check, outcome] += 1
-
-    def table(self, providers: Sequence[str]) -> dict[str, Any]:
-        """Everything as JSON, of batches the last thousand; each of `providers` is in it, with mail or without."""
-        table: dict[str, Any] = {
-            "verdicts": Counter(),
-            "batches": dict(self._batches),
-            "providers": {name: {"verdicts": Counter(), "sources": {}, "checks": {}} for name in providers},
-        }
-        for (provider, source, verdict), count in sorted(self._verdicts.items()):
-            entry = table["providers"].setdefault(provider, {"verdicts": Counter(), "sources": {}, "checks": {}})
-            table["verdicts"][verdict] += count
-            entry["verdicts"][verdict] += count
-            entry["sources"].setdefault(source, {})[verdict] = count
-        for (provider, check, outcome), count in sorted(self._checks.items()):
-            table["providers"][provider]["checks"].setdefault(check, {})[outcome] = count
-        return table
-
-    def clear(self) -> None:
-        """Back to nothing."""
-        self._verdicts.clear()
-        self._checks.clear()
-        self._batches.clear()
+        Raises:
+            ValueError: it isn't one.
+        """
+        segment, separator, offset = text.partition(".")
+        if not (separator and segment.isdigit() and offset.isdigit()):
+            raise ValueError(f"{text!r} is no position in the ledger")
+        return cls(int(segment), int(offset))
 
 
 class Ledger:
-    """The file, and the counts of all that is in it.
+    """The segments of a folder, and the counts of all that ever was in them.
 
     Args:
-        file: made when missing; what a torn last line holds was never answered and is cut off.
-        replay: given every verdict of the past, oldest first.
+        folder: made when missing; what a torn last line holds was never answered and is cut off.
+        segment: octets after which a new one begins.
+        keep: octets of all, beyond which the oldest segments go.
+        state: what is to be kept beside the counts when a segment begins.
+        restore: given that at the start.
+        replay: given every verdict after that, oldest first.
 
     Raises:
-        RegionError: a line is no verdict.
+        RegionError: a line is no verdict, or a state can't be read.
     """
 
-    def __init__(self, file: Path, *, replay: Callable[[Verdict], None] = lambda _: None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        segment: int = _SEGMENT,
+        keep: int = _KEEP,
+        state: Callable[[], Any] = lambda: None,
+        restore: Callable[[Any], None] = lambda _: None,
+        replay: Callable[[Verdict], None] = lambda _: None,
+    ) -> None:
         self.counts = Counts()
-        self._file = file
-        self._descriptor = os.open(file, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        end = 0
-        with file.open("rb") as lines:
-            for number, line in enumerate(lines, 1):
-                if not line.endswith(b"\n"):
-                    break
-                end += len(line)
-                try:
-                    verdict = _parse(line)
-                except (ValueError, TypeError, AttributeError) as error:
-                    raise RegionError(f"{file}: line {number} is no verdict", remedy="move the file away") from error
-                self.counts.add(verdict)
-                replay(verdict)
-        os.ftruncate(self._descriptor, end)
+        self._folder = folder
+        self._segment = segment
+        self._keep = keep
+        self._state = state
+        folder.mkdir(parents=True, exist_ok=True)
+        self._number = max(self._numbers(), default=1)
+        self._restore(restore)
+        self._size = self._replay(replay)
+        self._descriptor = self._open()
+        os.ftruncate(self._descriptor, self._size)
 
     def append(self, verdicts: Sequence[Verdict]) -> None:
         """Add verdicts, all or none.
@@ -177,44 +95,139 @@ class Ledger:
         Raises:
             OSError: they couldn't be written (disk full); nothing was counted.
         """
-        octets = b"".join(verdict.line() for verdict in verdicts)
-        start = os.fstat(self._descriptor).st_size
+        octets = b"".join([verdict.line() for verdict in verdicts])
         if os.write(self._descriptor, octets) != len(octets):
-            os.ftruncate(self._descriptor, start)
-            raise OSError(f"{self._file}: no space for {len(octets)} octets")
+            os.ftruncate(self._descriptor, self._size)
+            raise OSError(f"{self._file(self._number)}: no space for {len(octets)} octets")
+        self._size += len(octets)
         for verdict in verdicts:
             self.counts.add(verdict)
+
+    def rotate(self) -> bool:
+        """Begin a new segment if this one is full; to be called when the providers' state has what was appended.
+
+        Raises:
+            OSError: there is no space; the segment goes on growing.
+        """
+        if self._size < self._segment:
+            return False
+        state = msgspec.json.encode({"counts": self.counts.kept(), "state": self._state()})
+        write_atomically(self._file(self._number + 1).with_suffix(".state"), state)
+        self._begin(self._number + 1)
+        self._drop_oldest()
+        return True
+
+    def position(self) -> Position:
+        """The end."""
+        return Position(self._number, self._size)
+
+    def complete(self) -> bool:
+        """Whether everything since the last clearing is still there."""
+        return not self._file(min(self._numbers())).with_suffix(".state").exists()
 
     def search(self, query: Query) -> Iterator[Verdict]:
         """The verdicts wanted, oldest first, up to those appended when the search began."""
         return chain.from_iterable(self.pages(query))
 
-    def pages(self, query: Query) -> Iterator[list[Verdict]]:
-        """The same, in a list (maybe an empty one) for each thousand lines read, for who has other things to do."""
-        end = os.fstat(self._descriptor).st_size
-        with self._file.open("rb") as lines:
-            position = 0
-            while page := list(islice(lines, _PAGE)):
-                found: list[Verdict] = []
-                for line in page:
-                    position += len(line)
-                    if position > end or not line.endswith(b"\n"):
-                        yield found
-                        return
-                    if query.may_want(line) and query.wants(verdict := _parse(line)):
-                        found.append(verdict)
-                yield found
+    def pages(self, query: Query, *, after: Position | None = None) -> Iterator[list[Verdict]]:
+        """The same, in a list (maybe an empty one) for each thousand lines read, for who has other things to do.
+
+        `after`: begin there; what of it isn't kept any more is left out.
+        """
+        end = self.position()
+        after = after or Position(0, 0)
+        for number in self._numbers():
+            if after.segment <= number <= end.segment:
+                start = after.offset if number == after.segment else 0
+                until = end.offset if number == end.segment else None
+                yield from self._pages(number, query, start, until)
 
     def clear(self) -> None:
-        """Forget everything."""
-        os.ftruncate(self._descriptor, 0)
+        """Forget everything; positions go on."""
+        former = self._numbers()
+        self._begin(self._number + 1)
+        for number in former:
+            self._remove(number)
+        self._file(self._number).with_suffix(".state").unlink(missing_ok=True)
         self.counts.clear()
 
     def close(self) -> None:
         """Let go of the file."""
         os.close(self._descriptor)
 
+    def _pages(self, number: int, query: Query, start: int, until: int | None) -> Iterator[list[Verdict]]:
+        try:
+            lines = self._file(number).open("rb")
+        except FileNotFoundError:  # dropped since
+            return
+        with lines:
+            lines.seek(start)
+            position = start
+            while page := list(islice(lines, _PAGE)):
+                found: list[Verdict] = []
+                for line in page:
+                    position += len(line)
+                    if (until is not None and position > until) or not line.endswith(b"\n"):
+                        yield found
+                        return
+                    if query.may_want(line) and query.wants(verdict := parse(line)):
+                        found.append(verdict)
+                yield found
 
-def _parse(line: bytes) -> Verdict:
-    kept = json.loads(line)
-    return Verdict(**{name: value for name, value in kept.items() if name in _FIELDS})
+    def _restore(self, restore: Callable[[Any], None]) -> None:
+        file = self._file(self._number).with_suffix(".state")
+        try:
+            kept = msgspec.json.decode(file.read_bytes())
+            self.counts.restore(kept["counts"])
+            restore(kept["state"])
+        except FileNotFoundError:
+            return
+        except (msgspec.MsgspecError, ValueError, TypeError, KeyError) as error:
+            raise RegionError(f"{file} is no state of the world", remedy=f"move {self._folder} away") from error
+
+    def _replay(self, replay: Callable[[Verdict], None]) -> int:
+        file, end = self._file(self._number), 0
+        if not file.exists():
+            return 0
+        with file.open("rb") as lines:
+            for number, line in enumerate(lines, 1):
+                if not line.endswith(b"\n"):
+                    break
+                end += len(line)
+                try:
+                    verdict = parse(line)
+                except ValueError as error:
+                    raise RegionError(
+                        f"{file}: line {number} is no verdict", remedy=f"move {self._folder} away"
+                    ) from error
+                self.counts.add(verdict)
+                replay(verdict)
+        return end
+
+    def _begin(self, number: int) -> None:
+        former = self._descriptor
+        self._number, self._size = number, 0
+        self._descriptor = self._open()
+        os.close(former)
+
+    def _open(self) -> int:
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+        return os.open(self._file(self._number), flags, 0o644)
+
+    def _drop_oldest(self) -> None:
+        sizes = {number: self._file(number).stat().st_size for number in self._numbers()}
+        for number in sorted(sizes)[:-1]:
+            if sum(sizes.values()) <= self._keep:
+                return
+            self._remove(number)
+            del sizes[number]
+
+    def _remove(self, number: int) -> None:
+        self._file(number).unlink(missing_ok=True)
+        self._file(number).with_suffix(".state").unlink(missing_ok=True)
+
+    def _numbers(self) -> list[int]:
+        return sorted(int(file.stem) for file in self._folder.glob("*.jsonl") if file.stem.isdigit())
+
+    def _file(self, number: int) -> Path:
+        return self._folder / f"{number:06}.jsonl"

@@ -2,19 +2,23 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
 
 import dns.asyncresolver
 import dns.exception
 import dns.name
 import dns.resolver
+import dns.reversename
 from dns.rdtypes.ANY.MX import MX
+from dns.rdtypes.ANY.PTR import PTR
 from dns.rdtypes.ANY.TXT import TXT
 from dns.rdtypes.IN.A import A
 
-from postroad_region.world.spf import LookupFailedError
+from postroad_region.world.decisions.spf import LookupFailedError
 
 _DEADLINE = 3.0
 _CACHED = 2000
+T = TypeVar("T")
 
 
 class Lookups:
@@ -40,8 +44,14 @@ class Lookups:
         return [each.address for each in await self._ask(name, "A") if isinstance(each, A)]
 
     async def mail_hosts(self, name: str) -> Sequence[str]:
-        """Names of MX records."""
-        return [each.exchange.to_text() for each in await self._ask(name, "MX") if isinstance(each, MX)]
+        """Names of MX records, the preferred first."""
+        found = [each for each in await self._ask(name, "MX") if isinstance(each, MX)]
+        return [each.exchange.to_text() for each in sorted(found, key=lambda each: each.preference)]
+
+    async def names(self, address: str) -> Sequence[str]:
+        """PTR records of an address."""
+        reverse = dns.reversename.from_address(address).to_text()
+        return [each.target.to_text() for each in await self._ask(reverse, "PTR") if isinstance(each, PTR)]
 
     async def _ask(self, name: str, kind: str) -> Sequence[dns.rdata.Rdata]:
         try:
@@ -53,7 +63,7 @@ class Lookups:
         return list(answer)
 
 
-class Remembered:
+class Remembered(Generic[T]):
     """Answers of a slow question for a while; who asks while it is being answered waits for the same answer.
 
     Args:
@@ -62,9 +72,9 @@ class Remembered:
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._answers: dict[str, tuple[float, asyncio.Task[str]]] = {}
+        self._answers: dict[str, tuple[float, asyncio.Task[T]]] = {}
 
-    async def get(self, key: str, ask: Callable[[], Awaitable[str]]) -> str:
+    async def get(self, key: str, ask: Callable[[], Awaitable[T]]) -> T:
         """The answer for `key`, asked anew when none younger than the time given is there."""
         loop = asyncio.get_running_loop()
         known = self._answers.get(key)
@@ -73,9 +83,11 @@ class Remembered:
                 self._answers.clear()
             known = (loop.time(), loop.create_task(_answer(ask)))
             self._answers[key] = known
+        if known[1].done():
+            return known[1].result()
         # One client that hangs up must not cancel the question for the others.
         return await asyncio.shield(known[1])
 
 
-async def _answer(ask: Callable[[], Awaitable[str]]) -> str:
+async def _answer(ask: Callable[[], Awaitable[T]]) -> T:
     return await ask()

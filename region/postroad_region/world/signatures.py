@@ -1,16 +1,36 @@
 """DKIM of what arrives (RFC 6376), checked with dkimpy, as often as a rate allows."""
 
+import asyncio
 import re
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import dkim
 
-from postroad_region.world.spf import LookupFailedError, Resolver
+from postroad_region.world.decisions.spf import LookupFailedError, Resolver
 
 _SIGNATURE = re.compile(rb"^dkim-signature:((?:[^\r\n]|\r\n[ \t])*)\r\n", re.IGNORECASE | re.MULTILINE)
 _TAG = re.compile(rb"(?:^|;)\s*([ds])\s*=\s*([^;\s]+)")
 _CHECKED_SIGNATURES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Signatures:
+    """What became of a message's signatures.
+
+    Args:
+        outcome: `pass` if one holds, `fail` if none does, `none` without any, `temperror` if a key can't be asked for,
+            `unchecked` beyond the rate.
+        domains: `d=` of those that hold.
+    """
+
+    outcome: str
+    domains: tuple[str, ...] = ()
+
+
+_NONE = Signatures("none")
+_UNCHECKED = Signatures("unchecked")
 
 
 class SignatureCheck:
@@ -28,14 +48,15 @@ class SignatureCheck:
         self._second = 0
         self._left = 0
 
-    async def outcome(self, message: bytes) -> str:
-        """`pass` if a signature holds, `fail` if not, `none` without any, `temperror` if a key can't be asked for."""
+    async def check(self, message: bytes) -> Signatures:
+        """Look at the first three signatures of a message."""
         signatures = _SIGNATURE.findall(message[: message.find(b"\r\n\r\n") + 2])
         if not signatures:
-            return "none"
+            return _NONE
         if not self._take():
-            return "unchecked"
+            return _UNCHECKED
         result = "fail"
+        domains = []
         for index, signature in enumerate(signatures[:_CHECKED_SIGNATURES]):
             tags = dict(_TAG.findall(signature))
             try:
@@ -46,9 +67,10 @@ class SignatureCheck:
             except LookupFailedError:
                 result = "temperror"
                 continue
-            if keys and _holds(message, index, keys[0]):
-                return "pass"
-        return result
+            holds: bool = bool(keys) and await asyncio.to_thread(_holds, message, index, keys[0])
+            if holds:
+                domains.append(tags[b"d"].decode("ascii").lower())
+        return Signatures("pass" if domains else result, tuple(domains))
 
     def _take(self) -> bool:
         second = int(self._clock())

@@ -16,8 +16,8 @@ from postroad_region.process import Command, Process
 from postroad_region.world.definition import DEFAULT_FILE, load_world
 
 _SECONDS = 10.0
-# The ledger is read at the start: some 15 s for a million verdicts.
-_START_SECONDS = 120.0
+# The last segment of the ledger is read at the start: a second for 200,000 verdicts.
+_START_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +92,31 @@ class WorldProcess:
         return WorldStatus(identity is not None, identity.pid if identity else None, self._http)
 
     def get(self, path: str) -> Any:
-        """What `GET path` answers; see `server.Internet.respond`. `/messages` gives a list.
+        """What `GET path` answers; see `operator.Operator`. `/messages` gives a list, `/metrics` a text.
 
         Raises:
             RegionError: the world doesn't answer, or not with 200.
         """
         return self._request("GET", path)
 
+    def post(self, path: str) -> Any:
+        """What `POST path` answers, e.g. `/incidents?kind=outage&provider=gmail&duration=10m`.
+
+        Raises:
+            RegionError: the world doesn't answer, or not with 200.
+        """
+        return self._request("POST", path)
+
+    def delete(self, path: str) -> Any:
+        """What `DELETE path` answers, e.g. `/incidents/3`.
+
+        Raises:
+            RegionError: the world doesn't answer, or not with 200.
+        """
+        return self._request("DELETE", path)
+
     def reset(self) -> None:
-        """Forget all mail, limits and greylists.
+        """Forget all mail, what is known of sources, incidents and settings.
 
         Raises:
             RegionError: the world doesn't answer.
@@ -122,11 +138,13 @@ class WorldProcess:
             raise RegionError(f"the world answers {method} {path} with {response.status}: {content.decode().strip()}")
         if response.headers.get_content_type() == "application/x-ndjson":
             return [json.loads(line) for line in content.splitlines()]
+        if response.headers.get_content_type() == "text/plain":
+            return content.decode()
         return json.loads(content)
 
     def _digest(self) -> str:
         digest = hashlib.sha256(self._file.read_bytes())
-        for source in sorted(Path(__file__).parent.glob("*.py")):
+        for source in sorted(Path(__file__).parent.rglob("*.py")):
             digest.update(source.read_bytes())
         return digest.hexdigest()
 

@@ -1,12 +1,18 @@
 """What was answered is counted for ever."""
 
+import contextlib
 import errno
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from postroad_region.errors import RegionError
-from postroad_region.world.ledger import Ledger, Query, Verdict
+from postroad_region.world.batches import Batches
+from postroad_region.world.ledger import Ledger, Position
+from postroad_region.world.verdict import Query, Verdict, parse
 
 
 def accepted(number: int, **changes: object) -> Verdict:
@@ -29,7 +35,7 @@ def test_the_past_is_there_again(tmp_path: Path) -> None:
 def test_a_line_torn_by_a_crash_is_cut_off(tmp_path: Path) -> None:
     file = tmp_path / "ledger"
     Ledger(file).append([accepted(1)])
-    with file.open("ab") as torn:
+    with (file / "000001.jsonl").open("ab") as torn:
         torn.write(b'{"at": 2, "prov')
     ledger = Ledger(file)
     ledger.append([accepted(3)])
@@ -40,11 +46,11 @@ def test_a_line_torn_by_a_crash_is_cut_off(tmp_path: Path) -> None:
 def test_a_line_that_is_no_verdict_is_an_error_that_tells_where(tmp_path: Path, line: bytes) -> None:
     file = tmp_path / "ledger"
     Ledger(file).append([accepted(1)])
-    with file.open("ab") as spoilt:
+    with (file / "000001.jsonl").open("ab") as spoilt:
         spoilt.write(line)
     with pytest.raises(RegionError, match="line 2 is no verdict"):
         Ledger(file)
-    assert file.read_bytes().endswith(line)
+    assert (file / "000001.jsonl").read_bytes().endswith(line)
 
 
 def test_what_does_not_fit_on_the_disk_is_not_counted_and_leaves_no_torn_line(
@@ -139,5 +145,130 @@ def test_cleared_means_gone(tmp_path: Path) -> None:
 
 def test_a_field_that_a_later_version_wrote_is_no_obstacle(tmp_path: Path) -> None:
     line = b'{"at": 1.0, "provider": "g", "source": "s", "verdict": "accepted", "code": 250, "mood": "good"}\n'
-    (tmp_path / "ledger").write_bytes(line)
+    (tmp_path / "ledger").mkdir()
+    (tmp_path / "ledger/000001.jsonl").write_bytes(line)
     assert Ledger(tmp_path / "ledger").counts.table([])["verdicts"] == {"accepted": 1}
+
+
+def files(folder: Path) -> list[str]:
+    return sorted(file.name for file in folder.iterdir())
+
+
+def filled(folder: Path, count: int, **given: Any) -> Ledger:
+    ledger = Ledger(folder, segment=10_000, **given)
+    for number in range(count):
+        ledger.append([accepted(number)])
+        ledger.rotate()
+    return ledger
+
+
+def test_a_full_segment_is_followed_by_another_and_all_is_found(tmp_path: Path) -> None:
+    ledger = filled(tmp_path, 300)
+    assert len(files(tmp_path)) > 3
+    assert [each.at for each in ledger.search(Query())] == list(range(300))
+    assert ledger.complete()
+
+
+def test_a_start_reads_one_segment_and_knows_all(tmp_path: Path) -> None:
+    ledger = filled(tmp_path, 300, state=lambda: {"mood": "good"})
+    restored: list[Any] = []
+    replayed: list[Verdict] = []
+    again = Ledger(tmp_path, segment=10_000, restore=restored.append, replay=replayed.append)
+    assert restored == [{"mood": "good"}]
+    assert 0 < len(replayed) < 150
+    assert again.counts.table([]) == ledger.counts.table([])
+    assert [each.at for each in again.search(Query())] == list(range(300))
+
+
+def test_the_oldest_segments_go_and_their_counts_stay(tmp_path: Path) -> None:
+    ledger = filled(tmp_path, 1000, keep=25_000)
+    assert sum(file.stat().st_size for file in tmp_path.glob("*.jsonl")) < 35_000
+    assert ledger.counts.table([])["verdicts"] == {"accepted": 1000}
+    assert [each.at for each in ledger.search(Query())][-1] == 999
+    assert not ledger.complete()
+    again = Ledger(tmp_path)
+    assert again.counts.table([])["verdicts"] == {"accepted": 1000}
+    assert not again.complete()
+
+
+def test_a_crash_between_the_state_and_its_segment_costs_nothing(tmp_path: Path) -> None:
+    filled(tmp_path, 20)
+    (tmp_path / "000002.state").write_bytes(b"{}")
+    ledger = Ledger(tmp_path)
+    assert ledger.counts.table([])["verdicts"] == {"accepted": 20}
+
+
+def test_a_state_that_is_none_is_an_error_that_tells_where(tmp_path: Path) -> None:
+    filled(tmp_path, 100)
+    (tmp_path / "000002.state").write_bytes(b"{}")
+    with pytest.raises(RegionError, match=r"000002\.state is no state of the world"):
+        Ledger(tmp_path)
+
+
+def test_it_is_read_on_from_a_position(tmp_path: Path) -> None:
+    ledger = filled(tmp_path, 100)
+    position = ledger.position()
+    assert list(ledger.pages(Query(), after=position)) in ([], [[]])
+    for number in range(100, 250):
+        ledger.append([accepted(number)])
+        ledger.rotate()
+    pages = ledger.pages(Query(), after=Position.parse(str(position)))
+    assert [each.at for page in pages for each in page] == list(range(100, 250))
+
+
+def test_positions_go_on_after_a_clearing(tmp_path: Path) -> None:
+    ledger = filled(tmp_path, 100)
+    before = ledger.position()
+    ledger.clear()
+    assert ledger.position() > before
+    ledger.append([accepted(1)])
+    assert [each.at for page in ledger.pages(Query(), after=before) for each in page] == [1]
+    assert len(files(tmp_path)) == 1
+    assert Ledger(tmp_path).counts.table([])["verdicts"] == {"accepted": 1}
+
+
+def test_a_full_disk_at_rotation_leaves_the_segment_growing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger = Ledger(tmp_path, segment=5000)
+    ledger.append([accepted(number) for number in range(100)])
+
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        ledger.rotate()
+    monkeypatch.undo()
+    ledger.append([accepted(100)])
+    assert sum(1 for _ in ledger.search(Query())) == 101
+
+
+@pytest.mark.parametrize("text", ["", "1", "a.b", "1.-2", "1.2.3"])
+def test_what_is_no_position_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="no position"):
+        Position.parse(text)
+
+
+@given(st.binary(max_size=100))
+def test_no_octets_break_the_reading(octets: bytes) -> None:
+    with contextlib.suppress(ValueError):
+        parse(octets)
+
+
+@given(st.text(max_size=50), st.text(max_size=50), st.floats(0, 1e10), st.booleans())
+def test_a_line_reads_as_it_was_written(recipient: str, send: str, at: float, tls: bool) -> None:
+    verdict = accepted(1, recipient=recipient, send=send, at=at, tls=tls)
+    assert parse(verdict.line()) == verdict
+    assert verdict.line().count(b"\n") == 1
+    assert Query(batch=verdict.batch).may_want(verdict.line())
+
+
+async def test_a_batch_is_read_on_from_the_last_question(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    batches = Batches(ledger)
+    ledger.append([accepted(1), accepted(2)])
+    assert (await batches.summary("b-1"))["distinct"] == 2
+    ledger.append([accepted(2), accepted(3, verdict="full"), accepted(4)])
+    summary = await batches.summary("b-1")
+    assert (summary["copies"], summary["distinct"], summary["duplicates"]) == (4, 3, 1)
+    assert summary["twice"] == {"b-1-2 u2@gmail.test": 2}
+    assert (await batches.summary("b"))["copies"] == 0

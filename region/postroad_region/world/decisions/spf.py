@@ -27,7 +27,10 @@ class Resolver(Protocol):
         """A records."""
 
     async def mail_hosts(self, name: str) -> Sequence[str]:
-        """Names of MX records."""
+        """Names of MX records, the preferred first."""
+
+    async def names(self, address: str) -> Sequence[str]:
+        """PTR records of an address."""
 
 
 class _PermanentError(Exception):

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from postroad_region.world.spf import check_host
+from postroad_region.world.decisions.spf import check_host
 
 SOURCE = "198.18.113.5"
 

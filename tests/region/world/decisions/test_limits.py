@@ -2,11 +2,11 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
-from postroad_region.world.limits import HourlyCount, Tries
+from postroad_region.world.decisions.limits import SlidingCount, Tries
 
 
 def test_what_was_sent_an_hour_ago_counts_no_more() -> None:
-    count = HourlyCount(3600)
+    count = SlidingCount(3600)
     count.add("a", 1000, 5)
     count.add("a", 2000)
     assert count.within("a", 2000) == 6
@@ -16,7 +16,7 @@ def test_what_was_sent_an_hour_ago_counts_no_more() -> None:
 
 
 def test_an_hour_may_be_short() -> None:
-    count = HourlyCount(6)
+    count = SlidingCount(6)
     count.add("a", 100.0)
     assert count.within("a", 105.0) == 1
     assert count.within("a", 106.2) == 0
@@ -25,7 +25,7 @@ def test_an_hour_may_be_short() -> None:
 @given(st.lists(st.floats(0, 20_000), max_size=50), st.floats(0, 20_000))
 def test_the_count_is_right_to_within_a_sixtieth(times: list[float], asked: float) -> None:
     times = sorted(time for time in times if time <= asked)
-    count = HourlyCount(3600)
+    count = SlidingCount(3600)
     for time in times:
         count.add("a", time)
     surely = sum(asked - time < 3540 for time in times)
@@ -36,6 +36,6 @@ def test_the_count_is_right_to_within_a_sixtieth(times: list[float], asked: floa
 def test_tries_are_counted_by_key_and_the_oldest_forgotten() -> None:
     tries = Tries()
     for number in range(100_001):
-        tries.add(number)
-    tries.add(5)
-    assert [tries[0], tries[1], tries[5]] == [0, 1, 2]
+        tries.add((str(number),))
+    tries.add(("5",))
+    assert [tries[("0",)], tries[("1",)], tries[("5",)]] == [0, 1, 2]

@@ -1,0 +1,1 @@
+"""What providers decide, as pure functions of what they know: each has a table of tests."""

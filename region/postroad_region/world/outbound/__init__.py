@@ -1,0 +1,1 @@
+"""Mail that the providers send: bounces of what they accepted, and reports of complaints."""

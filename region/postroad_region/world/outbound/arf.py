@@ -1,0 +1,36 @@
+"""Complaint reports in the Abuse Reporting Format (RFC 5965), as providers send them to registered addresses."""
+
+from postroad_region.world.outbound.report import Original, date, headers, multipart, printable
+
+
+def complaint(original: Original, address: str, *, now: float) -> bytes:
+    """The report's content.
+
+    The recipient is left out where the provider would do so too: in `Original-Rcpt-To`. Who complained can be told from
+    what the sender put into its own headers and return path.
+    """
+    boundary = f"feedback-{original.transaction}"
+    fields = {
+        "Date": date(now),
+        "From": f"Feedback Loop <feedback@{original.domain}>",
+        "To": address,
+        "Subject": "Complaint about a message from your network",
+        "Message-ID": f"<{original.transaction}.complaint@{original.host}>",
+        "MIME-Version": "1.0",
+        "Content-Type": f'multipart/report; report-type=feedback-report; boundary="{boundary}"',
+    }
+    text = f"A recipient at {original.domain} marked the message below as unwanted.\r\n"
+    reported = original.sender.rpartition("@")[2]
+    report = (
+        "Feedback-Type: abuse\r\nUser-Agent: PostroadWorld/1.0\r\nVersion: 1\r\n"
+        f"Original-Mail-From: <{printable(original.sender)}>\r\n"
+        f"Arrival-Date: {date(original.arrived)}\r\nSource-IP: {original.source}\r\n"
+        f"Reporting-MTA: dns; {original.host}\r\n"
+    )
+    report += f"Reported-Domain: {printable(reported)}\r\n" if reported else ""
+    parts = [
+        ("text/plain; charset=us-ascii", text.encode()),
+        ("message/feedback-report", report.encode()),
+        ("message/rfc822", original.content),
+    ]
+    return headers(fields) + multipart(boundary, parts)
