@@ -99,7 +99,7 @@ def units() -> Stage:
 def plans() -> Stage:
     """`make plan` of every stack that isn't the region's."""
     ops = places.program("postroad-ops")
-    return Stage("plans", [(ops, "plan", "--stack", stack) for stack in places.STACKS if stack != "local"])
+    return Stage("plans", [(ops, "plan", "--stack", stack) for stack in places.STACKS if stack != "local"], at_once=2)
 
 
 def roles() -> Stage:
