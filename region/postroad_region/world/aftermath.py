@@ -19,7 +19,7 @@ from postroad_region.world.outbound.report import Original
 log = structlog.get_logger()
 
 _SIGNED_BY = re.compile(
-    rb"^dkim-signature:(?:[^\r\n]|\r\n[ \t])*?[;:\s]d\s*=\s*([a-z0-9.-]+)", re.IGNORECASE | re.MULTILINE
+    rb"^dkim-signature:(?:[^\r\n]|\r\n[ \t])*?(?<=[;:\s])d\s*=\s*([a-z0-9.-]+)", re.IGNORECASE | re.MULTILINE
 )
 
 

@@ -59,7 +59,7 @@ class Connection:
         try:
             await self._greet()
             await self._converse()
-        except (ConnectionError, ssl.SSLError):
+        except (ConnectionError, TimeoutError, ssl.SSLError):
             self._wire.cut()
         finally:
             self._mailboxes.disconnected(self._source)
@@ -121,7 +121,7 @@ class Connection:
                     self._receiver.answer(refusal)
                     await self._pace()
         except OSError as error:
-            if isinstance(error, ConnectionError):
+            if isinstance(error, ConnectionError | TimeoutError):
                 raise
             # The disk is full: nothing was recorded, so nothing is promised.
             log.error("failed", reason=f"{type(error).__name__}: {error}")

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import socket
 import ssl
 import struct
@@ -94,11 +95,16 @@ class Wire(asyncio.Protocol):
         return octets
 
     async def write(self, octets: bytes) -> None:
-        """Send octets, as fast as the other side takes them."""
+        """Send octets, as fast as the other side takes them.
+
+        Raises:
+            TimeoutError: it takes none for too long.
+        """
         if octets and self._transport is not None and not self._ended:
             self._transport.write(octets)
             if not self._drained.is_set():
-                await self._drained.wait()
+                async with asyncio.timeout(self._idle):
+                    await self._drained.wait()
 
     async def secure(self, context: ssl.SSLContext) -> None:
         """Do the server's side of a TLS handshake; what was sent in clear after STARTTLS is thrown away.
@@ -143,9 +149,9 @@ class Wire(asyncio.Protocol):
         self._unwatch()
         if self._transport is not None:
             raw: Any = self._transport.get_extra_info("socket")
-            if raw is not None:
-                with contextlib.suppress(OSError):
-                    raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            # uvloop's socket objects set no options; the option belongs to the socket, whoever's descriptor sets it.
+            with contextlib.suppress(OSError, ValueError), socket.socket(fileno=os.dup(raw.fileno())) as same:
+                same.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
             self._transport.abort()
 
     def _wake(self) -> None:

@@ -6,8 +6,8 @@ from postroad_region.world.outbound.report import Original, date, headers, multi
 def complaint(original: Original, address: str, *, now: float) -> bytes:
     """The report's content.
 
-    The recipient is left out where the provider would do so too: in `Original-Rcpt-To`. Who complained can be told from
-    what the sender put into its own headers and return path.
+    `Original-Rcpt-To` is left out, as by the providers that protect who complained: a sender tells it from its own
+    return path and headers.
     """
     boundary = f"feedback-{original.transaction}"
     fields = {
@@ -31,6 +31,6 @@ def complaint(original: Original, address: str, *, now: float) -> bytes:
     parts = [
         ("text/plain; charset=us-ascii", text.encode()),
         ("message/feedback-report", report.encode()),
-        ("message/rfc822", original.content),
+        ("message/rfc822", original.content) if original.is_small else ("text/rfc822-headers", original.head),
     ]
     return headers(fields) + multipart(boundary, parts)

@@ -38,6 +38,7 @@ def _standard(original: Original, rule: Bounce, fields: dict[str, str], *, whole
         f"Final-Recipient: rfc822; {printable(original.recipient)}\r\nAction: failed\r\nStatus: {rule.status}\r\n"
         f"Diagnostic-Code: smtp; {code} {rule.status} {rule.text}\r\n"
     )
+    whole = whole and original.is_small
     returned = ("message/rfc822", original.content) if whole else ("text/rfc822-headers", original.head)
     parts = [("text/plain; charset=us-ascii", text.encode()), ("message/delivery-status", status.encode()), returned]
     return headers(fields) + multipart(boundary, parts)
@@ -52,7 +53,7 @@ def _qmail(original: Original, rule: Bounce, fields: dict[str, str]) -> bytes:
         f"<{printable(original.recipient)}>:\r\n{rule.text} (#{rule.status})\r\n\r\n"
         "--- Below this line is a copy of the message.\r\n\r\n"
     )
-    return headers(fields) + text.encode() + original.content
+    return headers(fields) + text.encode() + (original.content if original.is_small else original.head)
 
 
 def _plain(original: Original, rule: Bounce, fields: dict[str, str]) -> bytes:

@@ -7,6 +7,7 @@ from email.utils import formatdate
 
 _END = b"\r\n\r\n"
 _HEAD_LIMIT = 32_768
+_WHOLE_LIMIT = 262_144
 _WORDS = re.compile(r"[^ -~]")
 
 
@@ -31,6 +32,11 @@ class Original:
         """Its header, bounded."""
         end = self.content.find(_END)
         return self.content[: end + 2 if end >= 0 else len(self.content)][:_HEAD_LIMIT]
+
+    @property
+    def is_small(self) -> bool:
+        """Whether it is returned whole; of others only the header is."""
+        return len(self.content) <= _WHOLE_LIMIT
 
     @property
     def domain(self) -> str:
