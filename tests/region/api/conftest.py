@@ -1,9 +1,9 @@
 """The region's own API in this process, on a loopback port, with a state file of its own."""
 
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import boto3
@@ -13,6 +13,10 @@ from moto.moto_api._internal.models import moto_api_backend
 from postroad_region.api import patches  # noqa: F401 - changes moto
 from postroad_region.api.server import Api
 from postroad_region.api.state import StateFile
+
+
+# Of the images that moto knows by itself.
+IMAGE = "ami-12c6146b"
 
 
 @dataclass
@@ -41,11 +45,16 @@ class Aws:
         return str(caught.value.response["Error"]["Code"])
 
 
+class Unsaved(StateFile):
+    """A state that isn't written: what is saved is `test_state`'s and the killed daemons' subject."""
+
+    def wait_saved(self, number: int, api_lock: threading.RLock) -> None:
+        """Answer at once."""
+
+
 @pytest.fixture(scope="session")
 def _served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
-    folder: Path = tmp_path_factory.mktemp("api")
-    state = StateFile(folder)
-    state.load()
+    state = Unsaved(tmp_path_factory.mktemp("api"))
     api = Api(state, lambda: None)
     listener = socket.create_server(("127.0.0.1", 0), backlog=64)
     api.serve(listener, "test-api")
@@ -73,5 +82,4 @@ class Place:
 def place(aws: Aws) -> Place:
     vpc = aws.ec2.create_vpc(CidrBlock="10.20.0.0/16")["Vpc"]["VpcId"]
     subnet = aws.ec2.create_subnet(VpcId=vpc, CidrBlock="10.20.1.0/24", AvailabilityZone="us-east-1a")
-    image = aws.ec2.describe_images()["Images"][0]["ImageId"]
-    return Place(vpc, subnet["Subnet"]["SubnetId"], image)
+    return Place(vpc, subnet["Subnet"]["SubnetId"], IMAGE)

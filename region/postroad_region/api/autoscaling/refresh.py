@@ -51,6 +51,7 @@ class Refresh:
     Args:
         wanted: ids of the instances to replace.
         total: how many those were at the start.
+        kept: ids of the members that stay as they are.
         desired: template id and version that it brings, if it was started with one.
         previous: template id and version text that the group had at the start.
         stage: how many checkpoints are behind it.
@@ -76,6 +77,7 @@ class Refresh:
     seen: tuple[int, int] = (-1, -1)
     rollback: dict[str, object] = field(default_factory=dict)
     asked: dict[str, object] = field(default_factory=dict)
+    kept: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)

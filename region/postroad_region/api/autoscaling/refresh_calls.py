@@ -109,6 +109,7 @@ def _begin(group: Any, wishes: Preferences, desired: tuple[str, str] | None) -> 
         total=len(wanted),
         desired=desired,
         previous=own if own[0] else None,
+        kept={state.instance.id for state in group.instance_states} - wanted,
     )
 
 

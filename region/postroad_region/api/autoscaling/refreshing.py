@@ -74,7 +74,7 @@ def _go_on(at: Pass, running: Refresh) -> None:
         at.terminate(states[identifier], activities.out_of_service(at.now, "an instance refresh"))
     if step.launch:
         at.start(step.launch, activities.refreshed(at.now))
-    _say(at, running, step.waiting)
+    _say(at, running, step.waiting or str(running.rollback.get("RollbackReason", "")))
     if at.now - running.moved > refresh.STUCK_SECONDS + running.preferences.warmup:
         _fail(at, running, "The refresh couldn't replace or warm up an instance for one hour.")
 
@@ -94,7 +94,7 @@ def _view(at: Pass, running: Refresh) -> tuple[list[refresh.Old], int, int]:
         for state in at.order(old_states)
     ]
     new = [state for state in counted if state.instance.id not in running.wanted]
-    ready = sum(_warm(at, state, wishes.warmup) for state in new)
+    ready = sum(_warm(at, state, running) for state in new)
     return old, ready, len(new) - ready
 
 
@@ -107,8 +107,11 @@ def _healthy(at: Pass, state: InstanceState) -> bool:
     return not any((arn, state.instance.id) in targets for arn in at.group.target_group_arns or [])
 
 
-def _warm(at: Pass, state: InstanceState, warmup: int) -> bool:
-    return _healthy(at, state) and at.now >= record.of_member(state).in_service + warmup
+def _warm(at: Pass, state: InstanceState, running: Refresh) -> bool:
+    """Whether an instance that stays counts as healthy: one that the refresh launched after its warm-up."""
+    member = record.of_member(state)
+    warm = state.instance.id in running.kept or at.now >= member.in_service + running.preferences.warmup
+    return warm and _healthy(at, state)
 
 
 def _alarm(at: Pass, running: Refresh) -> str:

@@ -77,13 +77,13 @@ def test_a_protected_instance_is_never_chosen() -> None:
 @pytest.mark.parametrize(
     ("signs", "kind", "fault"),
     [
-        (dict(running=False), "EC2", health.STOPPED),
-        (dict(in_service=95.0, running=False), "EC2", health.STOPPED),
-        (dict(impaired=True), "EC2", health.IMPAIRED),
-        (dict(impaired=True, in_service=95.0), "EC2", None),
-        (dict(unhealthy_target=True), "EC2", None),
-        (dict(unhealthy_target=True), "ELB", health.UNHEALTHY_TARGET),
-        (dict(unhealthy_target=True, in_service=95.0), "ELB", None),
+        ({"running": False}, "EC2", health.STOPPED),
+        ({"in_service": 95.0, "running": False}, "EC2", health.STOPPED),
+        ({"impaired": True}, "EC2", health.IMPAIRED),
+        ({"impaired": True, "in_service": 95.0}, "EC2", None),
+        ({"unhealthy_target": True}, "EC2", None),
+        ({"unhealthy_target": True}, "ELB", health.UNHEALTHY_TARGET),
+        ({"unhealthy_target": True, "in_service": 95.0}, "ELB", None),
         ({}, "ELB", None),
     ],
 )
