@@ -160,6 +160,7 @@ class Ledger:
             lines = self._file(number).open("rb")
         except FileNotFoundError:  # dropped since
             return
+        needle = query.needle()
         with lines:
             lines.seek(start)
             position = start
@@ -170,7 +171,7 @@ class Ledger:
                     if (until is not None and position > until) or not line.endswith(b"\n"):
                         yield found
                         return
-                    if query.may_want(line) and query.wants(verdict := parse(line)):
+                    if needle in line and query.wants(verdict := parse(line)):
                         found.append(verdict)
                 yield found
 

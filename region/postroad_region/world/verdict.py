@@ -97,9 +97,9 @@ class Query:
     source: str | None = None
     since: float | None = None
 
-    def may_want(self, line: bytes) -> bool:
-        """Whether a line of the ledger is worth being read; cheap, for batches."""
-        return self.batch is None or msgspec.json.encode(self.batch)[1:-1] in line
+    def needle(self) -> bytes:
+        """What every line of the ledger that is wanted contains."""
+        return msgspec.json.encode(self.batch or "")[1:-1]
 
     def wants(self, verdict: Verdict) -> bool:
         """Whether a verdict is asked for."""

@@ -259,7 +259,7 @@ def test_a_line_reads_as_it_was_written(recipient: str, send: str, at: float, tl
     verdict = accepted(1, recipient=recipient, send=send, at=at, tls=tls)
     assert parse(verdict.line()) == verdict
     assert verdict.line().count(b"\n") == 1
-    assert Query(batch=verdict.batch).may_want(verdict.line())
+    assert Query(batch=verdict.batch).needle() in verdict.line()
 
 
 async def test_a_batch_is_read_on_from_the_last_question(tmp_path: Path) -> None:
