@@ -92,10 +92,14 @@ class Providers:
         lines = self._get(f"/messages?batch={batch}&verdict=accepted").splitlines()
         return [json.loads(line) for line in lines]
 
-    def _get(self, path: str) -> bytes:
+    def reset(self) -> None:
+        """Begin again: nothing was sent yet, and nobody has a reputation."""
+        self._get("/reset", method="POST")
+
+    def _get(self, path: str, *, method: str = "GET") -> bytes:
         connection = _UnixConnection(self._path)
         try:
-            connection.request("GET", path)
+            connection.request(method, path)
             answer = connection.getresponse()
             content = answer.read()
         except (OSError, http.client.HTTPException) as error:

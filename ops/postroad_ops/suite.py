@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from postroad_ops import places
+from postroad_ops import delivery, places
 from postroad_ops.faults import OperationError
 from postroad_ops.up import ansible_environment
 
@@ -133,6 +133,8 @@ def run(console: Console, *, only: Sequence[str] = ()) -> None:
     was_up = (
         subprocess.run([places.program("postroad-region"), "status"], capture_output=True, check=False).returncode == 0
     )
+    if was_up and any(stage.name == "region" for stage in chosen):
+        delivery.providers().reset()
     results: list[tuple[str, bool, float]] = []
     try:
         for stage in chosen:

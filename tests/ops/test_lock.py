@@ -56,3 +56,24 @@ def test_it_may_be_taken_again_after_the_end() -> None:
     for _ in range(2):
         with lock.operation("up"):
             pass
+
+
+def test_nothing_of_it_is_left_at_the_end() -> None:
+    with lock.operation("down"):
+        assert lock.LOCK.exists()
+    assert not lock.LOCK.exists()
+
+
+def test_a_lock_that_its_holder_removed_in_between_is_taken_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = os.open
+    removals = iter([True])
+
+    def remove_after_open(*arguments: object, **options: object) -> int:
+        descriptor = opened(*arguments, **options)  # type: ignore[arg-type]
+        if next(removals, False):
+            lock.LOCK.unlink()
+        return descriptor
+
+    monkeypatch.setattr(os, "open", remove_after_open)
+    with lock.operation("up"):
+        assert str(os.getpid()) in lock.LOCK.read_text()
