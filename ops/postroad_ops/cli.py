@@ -44,16 +44,21 @@ def down() -> None:
 
 
 @app.command()
-def status(as_json: Json = False) -> None:
-    """The region: hosts, releases, health, providers."""
-    from postroad_ops import delivery, hosts, table
+def status(
+    as_json: Json = False,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Keep it on the screen until Ctrl-C.")] = False,
+    every: Annotated[float, typer.Option(min=0.5, help="Seconds between two looks.")] = 2.0,
+) -> None:
+    """The region: hosts, front door, addresses, releases, health, queues, providers."""
+    from postroad_ops import status as region
+    from postroad_ops import table
 
-    found = hosts.of_stack("local")
-    counts = delivery.providers().counts()
     if as_json:
-        typer.echo(json.dumps({"hosts": [host.as_dict() for host in found], **counts}))
+        typer.echo(json.dumps(region.look().as_dict()))
+    elif watch:
+        table.watch(console, region.look, every=every)
     else:
-        table.show(console, found, counts)
+        table.show(console, region.look())
 
 
 @app.command()

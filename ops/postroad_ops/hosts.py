@@ -25,6 +25,8 @@ Result = TypeVar("Result")
 API_SECONDS = 30.0
 # The one thing about a build that a host tells to everyone who may read its metrics.
 BUILD_INFO = re.compile(r'^postroad_\w+_build_info\{[^}]*release="([^"]*)"', re.MULTILINE)
+QUEUED = re.compile(r"^postroad_mta_queued_messages (\S+)", re.MULTILINE)
+SESSIONS = re.compile(r"^postroad_\w+_sessions(?:\{[^}]*\})? (\S+)", re.MULTILINE)
 TIERS = ("resolver", "mta", "proxy")
 
 
@@ -35,6 +37,8 @@ class Host:
     Args:
         release: what runs, as the host itself says; empty for a tier without releases, and where it doesn't answer.
         health: `ready`, `not ready`, `no answer`, or the instance's state.
+        queued: messages in an MTA's spool, as it says; None for other tiers, and where it doesn't answer.
+        sessions: open SMTP connections of an MTA, relayed ones of a proxy.
     """
 
     tier: str
@@ -45,10 +49,22 @@ class Host:
     public: str
     release: str
     health: str
+    queued: int | None = None
+    sessions: int | None = None
 
-    def as_dict(self) -> dict[str, str]:
+    def as_dict(self) -> dict[str, Any]:
         """For JSON."""
         return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a host says of itself, or why it says nothing."""
+
+    health: str
+    release: str = ""
+    queued: int | None = None
+    sessions: int | None = None
 
 
 # boto3's stubs know literal service names only; here the name is a value.
@@ -123,10 +139,9 @@ def _instances(stack: str, filters: list[dict[str, Any]]) -> list[dict[str, Any]
 def _host(instance: dict[str, Any], *, ask: bool) -> Host:
     tags = {tag["Key"]: tag["Value"] for tag in instance.get("Tags", [])}
     tier, address = tags.get("Tier", ""), instance.get("PrivateIpAddress", "")
-    state = instance["State"]["Name"]
-    release, health = "", state
-    if ask and state == "running":
-        release, health = _ask(tier, address)
+    answer = Answer(instance["State"]["Name"])
+    if ask and answer.health == "running":
+        answer = _ask(tier, address)
     return Host(
         tier=tier,
         name=tags.get("Name", ""),
@@ -134,23 +149,35 @@ def _host(instance: dict[str, Any], *, ask: bool) -> Host:
         zone=instance["Placement"]["AvailabilityZone"],
         address=address,
         public=instance.get("PublicIpAddress", ""),
-        release=release,
-        health=health,
+        release=answer.release,
+        health=answer.health,
+        queued=answer.queued,
+        sessions=answer.sessions,
     )
 
 
-def _ask(tier: str, address: str) -> tuple[str, str]:
+def _ask(tier: str, address: str) -> Answer:
     if tier == "resolver":
-        return "", _resolves(address)
+        return Answer(_resolves(address))
     port = ADMIN_PORTS.get(tier)
     if port is None:
-        return "", "unknown tier"
+        return Answer("unknown tier")
     metrics = _get(f"http://{address}:{port}/metrics")
     ready = _get(f"http://{address}:{port}/ready")
     if metrics is None or ready is None:
-        return "", "no answer"
-    release = BUILD_INFO.search(metrics[1].decode("utf-8", "replace"))
-    return release.group(1) if release else "", "ready" if ready[0] == 200 else "not ready"
+        return Answer("no answer")
+    return answer_of(ready[0], metrics[1].decode("utf-8", "replace"))
+
+
+def answer_of(ready_status: int, metrics: str) -> Answer:
+    """What a host's readiness and metrics (Prometheus text) say."""
+    release, queued, sessions = BUILD_INFO.search(metrics), QUEUED.search(metrics), SESSIONS.findall(metrics)
+    return Answer(
+        "ready" if ready_status == 200 else "not ready",
+        release.group(1) if release else "",
+        int(float(queued.group(1))) if queued else None,
+        sum(int(float(count)) for count in sessions) if sessions else None,
+    )
 
 
 def _resolves(address: str) -> str:

@@ -1,25 +1,44 @@
-"""The table of a stack: what runs where, of which release, how it feels, and what was delivered."""
+"""The region in tables: what runs, of which release, how it feels; what leads in and out, and what was delivered."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, Group
+from rich.live import Live
 from rich.table import Table
 
+from postroad_ops.faults import OperationError
 from postroad_ops.hosts import Host
+from postroad_ops.status import Region, SendingAddress, TargetGroup
 
 COLOURS = {"ready": "green", "not ready": "yellow", "no answer": "red", "stopped": "red"}
+STATE_COLOURS = {"healthy": "green", "unhealthy": "red", "draining": "yellow", "initial": "yellow"}
+
+
+def _table(*columns: str, right: tuple[str, ...] = ()) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, justify="right" if column in right else "left")
+    return table
+
+
+def _coloured(text: str, colours: dict[str, str], word: str | None = None) -> str:
+    colour = colours.get(word or text, "")
+    return f"[{colour}]{text}[/]" if colour else text
+
+
+def _count(number: int | None) -> str:
+    return "-" if number is None else f"{number:,}"
 
 
 def hosts_table(hosts: list[Host]) -> Table:
     """One line a host."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("tier", "host", "zone", "address", "public", "release", "health"):
-        table.add_column(column)
+    columns = ("tier", "host", "zone", "address", "public", "release", "queued", "sessions", "health")
+    table = _table(*columns, right=("queued", "sessions"))
     for host in hosts:
-        colour = COLOURS.get(host.health, "")
-        health = f"[{colour}]{host.health}[/]" if colour else host.health
         table.add_row(
             host.tier,
             f"{host.name} {host.instance}",
@@ -27,27 +46,77 @@ def hosts_table(hosts: list[Host]) -> Table:
             host.address,
             host.public or "-",
             host.release or "-",
-            health,
+            _count(host.queued),
+            _count(host.sessions),
+            _coloured(host.health, COLOURS),
         )
+    return table
+
+
+def addresses_table(addresses: list[SendingAddress]) -> Table:
+    """One line a sending address."""
+    table = _table("sends from", "name", "zone", "pool", "held by")
+    for entry in addresses:
+        holder = entry.holder or "[red]nobody[/]"
+        table.add_row(entry.address, entry.name or "-", entry.zone or "-", entry.pool or "-", holder)
+    return table
+
+
+def front_door_table(groups: list[TargetGroup]) -> Table:
+    """One line a listener."""
+    table = _table("front door", "listener", "leads to", "targets")
+    for group in groups:
+        states = [_coloured(f"{count} {state}", STATE_COLOURS, state) for state, count in sorted(group.states.items())]
+        reasons = [f"{name}: {reason}" for name, reason in sorted(group.unwell.items()) if reason]
+        told = ", ".join(states) or "[red]none[/]"
+        table.add_row(group.dns_name, group.listener, group.group, " ".join([told, *reasons]))
     return table
 
 
 def providers_table(counts: dict[str, Any]) -> Table:
     """One line a provider: what it accepted, refused and put off."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("provider", "accepted", "other verdicts", "from"):
-        table.add_column(column, justify="right" if column == "accepted" else "left")
+    table = _table("provider", "accepted", "other verdicts", "from", right=("accepted",))
     for name, provider in counts["providers"].items():
         verdicts = dict(provider["verdicts"])
         accepted = verdicts.pop("accepted", 0)
-        others = ", ".join(f"{count} {verdict}" for verdict, count in sorted(verdicts.items())) or "-"
-        table.add_row(name, f"{accepted:,}", others, " ".join(sorted(provider["sources"])) or "-")
+        others = ", ".join(f"{count:,} {verdict}" for verdict, count in sorted(verdicts.items())) or "-"
+        if accepted or verdicts:
+            table.add_row(name, f"{accepted:,}", others, " ".join(sorted(provider["sources"])) or "-")
     return table
 
 
-def show(console: Console, hosts: list[Host], counts: dict[str, Any] | None) -> None:
+def picture(region: Region) -> Group:
+    """All tables that have something to say, the faults last."""
+    parts: list[Any] = [hosts_table(region.hosts)]
+    if region.front_door:
+        parts += ["", front_door_table(region.front_door)]
+    if region.addresses:
+        parts += ["", addresses_table(region.addresses)]
+    providers = providers_table(region.providers)
+    if providers.row_count:
+        parts += ["", providers]
+    for subject, reason in region.faults.items():
+        parts.append(f"[red]{subject}: {reason}[/]")
+    parts += [f"[yellow]injected: {fault}[/]" for fault in region.injected]
+    return Group(*parts)
+
+
+def show(console: Console, region: Region) -> None:
     """Print the region as a person wants to see it."""
-    console.print(hosts_table(hosts), soft_wrap=True)
-    if counts is not None:
-        console.print()
-        console.print(providers_table(counts), soft_wrap=True)
+    console.print(picture(region), soft_wrap=True)
+
+
+def watch(console: Console, look: Callable[[], Region], *, every: float) -> None:
+    """Keep the picture on the screen until interrupted; a region that doesn't answer for a while is waited for."""
+    shown: Any = "looking"
+    try:
+        with Live(shown, console=console, screen=console.is_terminal, auto_refresh=False) as live:
+            while True:
+                try:
+                    shown = picture(look())
+                except OperationError as error:
+                    shown = Group(shown, f"[red]{error}[/]")
+                live.update(shown, refresh=True)
+                time.sleep(every)
+    except KeyboardInterrupt:
+        console.print(shown, soft_wrap=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from postroad_ops import artifacts, delivery, hosts, places, stack, table
+from postroad_ops import artifacts, delivery, hosts, places, stack, status, table
 from postroad_ops.faults import OperationError
 from postroad_ops.steps import Steps
 
@@ -44,7 +44,7 @@ def up(console: Console, *, verbose: bool = False) -> None:
         summary=lambda r: f"{r.delivered} delivered, {r.twice} twice, from {len(r.by_source)} addresses",
     )
     console.print()
-    table.show(console, hosts.of_stack(STACK), delivery.providers().counts())
+    table.show(console, status.look(STACK))
     console.print(
         f"\n[bold]{report.delivered} of {report.asked} messages delivered[/] "
         f"[dim]{steps.seconds:.0f} s after make up[/]"
