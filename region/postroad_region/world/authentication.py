@@ -10,14 +10,18 @@ from postroad_region.world.signatures import SignatureCheck
 _REMEMBERED_SECONDS = 60
 
 
+def _is_temporary(outcome: str) -> bool:
+    return outcome == "temperror"
+
+
 class Authentication:
     """One provider's checks."""
 
     def __init__(self, checks: Checks, resolver: Resolver) -> None:
         self._checks = checks
         self._resolver = resolver
-        self._spf: Remembered[str] = Remembered(_REMEMBERED_SECONDS)
-        self._reverse: Remembered[str] = Remembered(_REMEMBERED_SECONDS)
+        self._spf: Remembered[str] = Remembered(_REMEMBERED_SECONDS, failed=_is_temporary)
+        self._reverse: Remembered[str] = Remembered(_REMEMBERED_SECONDS, failed=_is_temporary)
         self._policies: Remembered[tuple[dmarc.Policy | None, str]] = Remembered(_REMEMBERED_SECONDS)
         self._signatures = SignatureCheck(checks.dkim_per_second, resolver)
 

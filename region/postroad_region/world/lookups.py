@@ -18,6 +18,7 @@ from postroad_region.world.decisions.spf import LookupFailedError
 
 _DEADLINE = 3.0
 _CACHED = 2000
+_FAILED_SECONDS = 5.0
 T = TypeVar("T")
 
 
@@ -68,17 +69,19 @@ class Remembered(Generic[T]):
 
     Args:
         seconds: how long an answer holds.
+        failed: which answers are failures; they hold for five seconds only, as what the question raises does.
     """
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, *, failed: Callable[[T], bool] = lambda _: False) -> None:
         self._seconds = seconds
+        self._failed = failed
         self._answers: dict[str, tuple[float, asyncio.Task[T]]] = {}
 
     async def get(self, key: str, ask: Callable[[], Awaitable[T]]) -> T:
-        """The answer for `key`, asked anew when none younger than the time given is there."""
+        """The answer for `key`, asked anew when none young enough is there."""
         loop = asyncio.get_running_loop()
         known = self._answers.get(key)
-        if known is None or (known[1].done() and loop.time() - known[0] > self._seconds):
+        if known is None or (known[1].done() and loop.time() - known[0] > self._holds(known[1])):
             if len(self._answers) >= _CACHED:
                 self._answers.clear()
             known = (loop.time(), loop.create_task(_answer(ask)))
@@ -87,6 +90,11 @@ class Remembered(Generic[T]):
             return known[1].result()
         # One client that hangs up must not cancel the question for the others.
         return await asyncio.shield(known[1])
+
+    def _holds(self, task: asyncio.Task[T]) -> float:
+        if task.cancelled() or task.exception() is not None or self._failed(task.result()):
+            return _FAILED_SECONDS
+        return self._seconds
 
 
 async def _answer(ask: Callable[[], Awaitable[T]]) -> T:

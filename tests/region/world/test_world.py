@@ -236,7 +236,11 @@ def test_connections_of_a_source_are_bounded(case: Case) -> None:
     assert case.send("b@strict.test", host="mx.strict.test", twice=True)[0] == [421, "4.7.0 Too many"]
 
 
-def test_what_was_answered_250_survives_sigkill(case: Case) -> None:
+@pytest.mark.parametrize("segment", [67_108_864, 4096])
+def test_what_was_answered_250_survives_sigkill(case: Case, segment: int) -> None:
+    # With the small one the ledger begins a new segment every dozen messages.
+    case.write(WORLD | {"ledger": {"segment": segment}})
+    case.world.ensure()
     case.send("late-9@gmail.test", "unknown-1@gmail.test")
     before = case.pid()
     sender = subprocess.Popen([*case.namespace.prefix, sys.executable, "-c", FLOOD], stdout=subprocess.PIPE, text=True)
