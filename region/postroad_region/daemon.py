@@ -30,6 +30,8 @@ log = structlog.get_logger("daemon")
 
 API_PORT = 5580
 IDLE_SECONDS = 2.0
+# How often alarms, scaling and lifecycle timeouts are looked at.
+PULSE_SECONDS = 1.0
 
 
 class Daemon:
@@ -82,6 +84,7 @@ class Daemon:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stop())
         log.info("ready", api=f"http://127.0.0.1:{API_PORT}", pid=os.getpid())
+        threading.Thread(target=self._pulse, args=(api,), name="pulse", daemon=True).start()
         self._woken.set()
         while not self._stopping.is_set():
             woken = self._woken.wait(IDLE_SECONDS)
@@ -103,6 +106,15 @@ class Daemon:
                     internet.faults["pass"] = f"{type(error).__name__}: {error}"
         api.stop()
         metadata.stop()
+
+    def _pulse(self, api: Any) -> None:
+        """Alarms and scaling go on while a pass of the reconciler takes its time."""
+        while not self._stopping.wait(PULSE_SECONDS):
+            try:
+                if api.beat():
+                    self._woken.set()
+            except Exception:  # the next one may do better, and the API goes on
+                log.exception("pulse failed")
 
     def _context(self, environ: dict[str, Any]) -> dict[str, str]:
         """Condition keys of a request: what comes from an instance came through its subnet's gateway endpoint."""

@@ -25,6 +25,7 @@ from postroad_region.api.autoscaling import (  # noqa: F401
     policies,
     refresh_calls,
 )
+from postroad_region.api.cloudwatch import calls  # noqa: F401
 from postroad_region.api.volumes import DELETED_VOLUMES
 
 __all__ = ["DELETED_VOLUMES"]

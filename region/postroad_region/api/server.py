@@ -15,6 +15,7 @@ import structlog
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
+from postroad_region.api import pulse
 from postroad_region.api.bucket_policy import ANONYMOUS, request_context
 from postroad_region.api.state import StateFile
 
@@ -87,6 +88,15 @@ class Api:
         for server in self._servers:
             server.shutdown()
             server.server_close()
+
+    def beat(self) -> bool:
+        """Do what is due without a call (alarms, scaling, lifecycle timeouts), saved; whether anything changed."""
+        with self.lock:
+            if not pulse.beat():
+                return False
+            number = self._state.changed()
+        self._state.wait_saved(number, self.lock)
+        return True
 
     def save(self) -> None:
         """Save what the region itself changed in the backends."""

@@ -14,7 +14,6 @@ from postroad_region.api import patches  # noqa: F401 - changes moto
 from postroad_region.api.server import Api
 from postroad_region.api.state import StateFile
 
-
 # Of the images that moto knows by itself.
 IMAGE = "ami-12c6146b"
 
