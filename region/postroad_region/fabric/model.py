@@ -36,13 +36,42 @@ class RouteTable:
 
 @dataclass(frozen=True, slots=True)
 class Subnet:
-    """A subnet with the route table that holds for it."""
+    """A subnet with the route table and the network ACL that hold for it; without an ACL all passes."""
 
     id: str
     vpc_id: str
     network: IPv4Network
     zone: str
     route_table: str
+    acl: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AclEntry:
+    """One numbered rule of a network ACL; the first that matches decides.
+
+    Args:
+        protocol: `all`, `tcp`, `udp`, `icmp`, or a protocol's number.
+        network: the far side.
+        ports: first and last destination port, both included; None for all.
+        icmp: type and code of ICMP, -1 for any.
+    """
+
+    number: int
+    protocol: str
+    allow: bool
+    network: IPv4Network
+    ports: tuple[int, int] | None = None
+    icmp: tuple[int, int] = (-1, -1)
+
+
+@dataclass(frozen=True, slots=True)
+class Acl:
+    """A network ACL: what may leave and enter its subnets, judged packet by packet; what no rule names is denied."""
+
+    id: str
+    ingress: tuple[AclEntry, ...] = ()
+    egress: tuple[AclEntry, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +102,15 @@ class SecurityGroup:
 
 @dataclass(frozen=True, slots=True)
 class Interface:
-    """A network interface of a running instance.
+    """A network interface of a running instance or of a load balancer.
 
     Args:
+        instance_id: whose interface it is, and the name of the network namespace that has it.
         addresses: private addresses, the primary one first.
         public: public address by private address (auto-assigned or an Elastic IP).
         index: the device index; 0 is `ens5` in the instance.
+        kind: `instance`, or `balancer`: flows with it are always tracked, and without groups it lets all through,
+            as a network load balancer without security groups does.
     """
 
     id: str
@@ -89,6 +121,7 @@ class Interface:
     index: int = 0
     groups: tuple[str, ...] = ()
     public: tuple[tuple[IPv4Address, IPv4Address], ...] = ()
+    kind: str = "instance"
 
     @property
     def link(self) -> str:
@@ -110,3 +143,4 @@ class Fabric:
     route_tables: tuple[RouteTable, ...] = ()
     groups: tuple[SecurityGroup, ...] = ()
     interfaces: tuple[Interface, ...] = ()
+    acls: tuple[Acl, ...] = ()
