@@ -45,7 +45,7 @@ export_outputs(
         domain=settings.domain.name,
         domain_zone_id=domain.zone_id,
         name_servers=domain.name_servers,
-        sending_addresses=addresses,
+        sending_addresses={host: eip.public_ip for host, eip in addresses.items()},
         spool_volume_ids={spool: volume for cell in cells.values() for spool, volume in cell.spool_volume_ids.items()},
         mta_groups={zone: cell.groups[MTA] for zone, cell in cells.items()},
         proxy_groups={zone: cell.groups[PROXY] for zone, cell in cells.items()},

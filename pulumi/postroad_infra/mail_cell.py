@@ -74,7 +74,7 @@ class MailCell(pulumi.ComponentResource):
             ).id
             for spool in (ordinal(f"spool-{at}", index) for index in range(args.mta.count_per_zone))
         }
-        self.sending_addresses: dict[str, pulumi.Output[str]] = {
+        self.sending_addresses: dict[str, aws.ec2.Eip] = {
             ordinal(f"mail-{at}", index): aws.ec2.Eip(
                 ordinal(f"{PROXY}-{at}", index),
                 domain="vpc",
@@ -82,7 +82,8 @@ class MailCell(pulumi.ComponentResource):
                     tier=PROXY, name=ordinal(f"{PROXY}-{at}", index), zone=args.zone, Pool=args.proxy.pool
                 ),
                 opts=survives,
-            ).public_ip
+            )
             for index in range(args.proxy.count_per_zone)
         }
-        self.register_outputs({"sending_addresses": self.sending_addresses, "spool_volume_ids": self.spool_volume_ids})
+        addresses = {host: eip.public_ip for host, eip in self.sending_addresses.items()}
+        self.register_outputs({"sending_addresses": addresses, "spool_volume_ids": self.spool_volume_ids})

@@ -53,7 +53,7 @@ def computed(kind: str, name: str) -> dict[str, Any]:
         case "Zone":
             return {"zoneId": f"Z{name}", "nameServers": ["ns-1.example.com", "ns-2.example.com"]}
         case "Eip":
-            return {"publicIp": address_of(name)}
+            return {"publicIp": address_of(name), "allocationId": f"eipalloc-{name}"}
         case "VpcEndpoint":
             return {"prefixListId": f"pl-{name}"}
         case "LaunchTemplate":

@@ -53,6 +53,13 @@ def test_every_proxy_has_an_address_and_each_address_an_ehlo_name_that_leads_to_
     assert {f"{host}.{domain}": [address] for host, address in addresses.items()} == records(mail, "A")
 
 
+def test_the_way_back_from_an_address_leads_to_its_ehlo_name(mail: Run) -> None:
+    names = {r.inputs["allocationId"]: r.inputs["domainName"] for r in mail.of("EipDomainName")}
+    domain = mail.outputs["domain"]
+    assert sorted(names.values()) == sorted(f"{host}.{domain}" for host in mail.outputs["sending_addresses"])
+    assert len(names) == len(mail.of("Eip"))
+
+
 def test_an_address_is_tagged_with_its_proxy_zone_and_pool(mail: Run) -> None:
     for eip in mail.of("Eip"):
         tags = eip.inputs["tags"]
