@@ -1,6 +1,9 @@
 """The world's file: what it means, and what is wrong with a bad one."""
 
 import contextlib
+import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -198,3 +201,13 @@ def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
 
 def test_the_default_file_lies_in_the_package() -> None:
     assert DEFAULT_FILE.exists()
+
+
+def test_a_file_can_be_checked_beforehand(tmp_path: Path) -> None:
+    check = [sys.executable, "-m", "postroad_region.world", "check", "--file"]
+    good = subprocess.run([*check, str(DEFAULT_FILE)], capture_output=True, text=True, check=True)
+    assert re.search(r": \d+ providers, \d+ zones, \d+ incidents$", good.stdout.strip())
+    bad = subprocess.run([*check, str(written(tmp_path, {}))], capture_output=True, text=True, check=False)
+    assert bad.returncode == 1
+    assert "providers: Field required" in bad.stderr
+    assert bad.stderr.count("\n") == 1
