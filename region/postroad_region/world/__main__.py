@@ -58,9 +58,8 @@ def _check(file: Path) -> int:
     except RegionError as error:
         print(f"world: {error}", file=sys.stderr)
         return 1
-    print(
-        f"{file}: {len(world.providers)} providers, {len(provider_zones(world))} zones, {len(world.incidents)} incidents"
-    )
+    zones = len(provider_zones(world))
+    print(f"{file}: {len(world.providers)} providers, {zones} zones, {len(world.incidents)} incidents")
     return 0
 
 
