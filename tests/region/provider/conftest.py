@@ -1,10 +1,12 @@
-"""An AWS of the tests' own (moto's server on a loopback port), a provider attached to it, and the real engine."""
+"""The region's own API in this process on a loopback port, a provider attached to it, and the real engine."""
 
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -13,12 +15,28 @@ from typing import Any
 
 import boto3
 import pytest
-import requests
-from moto.server import ThreadedMotoServer
+from moto.moto_api._internal.models import moto_api_backend
+from postroad_region.api import patches  # noqa: F401 - changes moto
+from postroad_region.api.server import Api
+from postroad_region.api.state import StateFile
 from postroad_region.provider import configuration, server
 from postroad_region.provider.lifecycle import Lifecycle
 
-SERVICES = ("ec2", "autoscaling", "route53", "s3", "iam", "sts", "sqs", "sns", "kms", "logs", "cloudwatch", "elbv2")
+SERVICES = (
+    "ec2",
+    "autoscaling",
+    "route53",
+    "s3",
+    "iam",
+    "sts",
+    "sqs",
+    "sns",
+    "kms",
+    "logs",
+    "cloudwatch",
+    "elbv2",
+    "servicequotas",
+)
 BIN = Path(sys.executable).parent
 
 
@@ -38,35 +56,49 @@ class Aws:
     """The endpoint of the fake AWS, and clients for it."""
 
     url: str
+    api: Api
 
     def client(self, service: str) -> Any:
         return _client(self.url, service)
 
     def reset(self) -> None:
-        requests.post(f"{self.url}/moto-api/reset", timeout=30).raise_for_status()
+        with self.api.lock:
+            moto_api_backend.reset()
+
+
+class Unsaved(StateFile):
+    """A state that isn't written: what is saved is another test's subject."""
+
+    def wait_saved(self, number: int, api_lock: threading.RLock) -> None:
+        """Answer at once."""
 
 
 @pytest.fixture(scope="session")
-def moto_url() -> Iterator[str]:
-    moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    moto.start()
-    host, port = moto.get_host_and_port()
-    yield f"http://{host}:{port}"
-    moto.stop()
+def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    made = Api(Unsaved(tmp_path_factory.mktemp("api")), lambda: None)
+    yield made
+    made.stop()
 
 
 @pytest.fixture(scope="session")
-def lifecycle(moto_url: str) -> Lifecycle:
+def api_url(api: Api) -> str:
+    listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+    api.serve(listener, "test-api")
+    return f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+@pytest.fixture(scope="session")
+def lifecycle(api_url: str) -> Lifecycle:
     """The provider's heart, with clients that all tests share: making one costs half a second."""
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in environment(moto_url).items():
+        for name, value in environment(api_url).items():
             patch.setenv(name, value)
         made = configuration.lifecycle(
             {
                 "region": "us-east-1",
                 "accessKey": "postroad",
                 "secretKey": "postroad",
-                "endpoints": [dict.fromkeys(SERVICES, moto_url)],
+                "endpoints": [dict.fromkeys(SERVICES, api_url)],
             }
         )
         made.cloud().account  # noqa: B018 - looked up while the environment holds
@@ -74,10 +106,10 @@ def lifecycle(moto_url: str) -> Lifecycle:
 
 
 @pytest.fixture
-def aws(moto_url: str, monkeypatch: pytest.MonkeyPatch) -> Aws:
-    for name, value in environment(moto_url).items():
+def aws(api_url: str, api: Api, monkeypatch: pytest.MonkeyPatch) -> Aws:
+    for name, value in environment(api_url).items():
         monkeypatch.setenv(name, value)
-    fake = Aws(moto_url)
+    fake = Aws(api_url, api)
     fake.reset()
     return fake
 

@@ -112,11 +112,7 @@ def prepared(case: Any, world: Any) -> tuple[Any, dict[str, Any]]:
     return resource, verdict.inputs
 
 
-def possible() -> list[Any]:
-    return [case for case in cases.CASES if (str(case), "delete") not in cases.SHORTCOMINGS]
-
-
-@pytest.mark.parametrize("case", possible(), ids=str)
+@pytest.mark.parametrize("case", cases.CASES, ids=str)
 def test_a_create_whose_reply_is_lost_makes_one_resource(case: Any, aws: Any, lossy: Lossy, through: Any) -> None:
     resource, inputs = prepared(case, cases.World(aws))
     assert through.cloud().account
@@ -125,8 +121,7 @@ def test_a_create_whose_reply_is_lost_makes_one_resource(case: Any, aws: Any, lo
     lost = next(name for name, _ in lossy.done if name.startswith("lost ")).removeprefix("lost ")
     happened = [name for name, status in lossy.done if name == lost and status < 300]
     assert len(happened) == 1 or HARMLESS.match(lost), lossy.done
-    if (str(case), "read") not in cases.SHORTCOMINGS:
-        assert through.diff(resource, made.state, inputs) == []
+    assert through.diff(resource, made.state, inputs) == []
     assert REQUEST_TAG not in made.state.get("tagsAll", {})
 
 

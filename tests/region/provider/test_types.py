@@ -1,4 +1,4 @@
-"""Each type's life against a fake AWS: create, read, change by hand, refresh, update, import, delete."""
+"""Each type's life against the region's API: create, read, change by hand, refresh, update, import, delete."""
 
 import importlib.util
 from pathlib import Path
@@ -12,7 +12,7 @@ from postroad_region.provider.lifecycle import Lifecycle
 _spec = importlib.util.spec_from_file_location("provider_cases", Path(__file__).parent / "cases.py")
 cases = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(cases)
-CASES, SHORTCOMINGS, World = cases.CASES, cases.SHORTCOMINGS, cases.World
+CASES, World = cases.CASES, cases.World
 
 
 @pytest.fixture
@@ -38,18 +38,10 @@ def made(request: pytest.FixtureRequest, lifecycle: Lifecycle, world: Any) -> An
     return case, resource, inputs, lifecycle.create(resource, "thing", inputs)
 
 
-def each(test: str) -> Any:
-    """All cases; those in which moto falls short of AWS are expected to fail, so that its mending is noticed."""
-    marked = [
-        pytest.param(case, id=str(case), marks=pytest.mark.xfail(strict=True, reason=reason))
-        if (reason := SHORTCOMINGS.get((str(case), test)))
-        else pytest.param(case, id=str(case))
-        for case in CASES
-    ]
-    return pytest.mark.parametrize("made", marked, indirect=True)
+each = pytest.mark.parametrize("made", CASES, ids=str, indirect=True)
 
 
-@each("read")
+@each
 def test_what_was_created_reads_back_the_same_and_differs_in_nothing(made: Any, lifecycle: Lifecycle) -> None:
     _, resource, inputs, created = made
     found = lifecycle.read(resource, created.id, created.state, inputs)
@@ -62,7 +54,7 @@ def test_what_was_created_reads_back_the_same_and_differs_in_nothing(made: Any, 
         assert name in {**dict.fromkeys(resource.output_names), **found.state}
 
 
-@each("hand")
+@each
 def test_a_change_by_hand_is_seen_and_mended(made: Any, lifecycle: Lifecycle, world: Any) -> None:
     case, resource, inputs, created = made
     case.hand(world, created.id, created.state)
@@ -78,7 +70,7 @@ def test_a_change_by_hand_is_seen_and_mended(made: Any, lifecycle: Lifecycle, wo
         assert lifecycle.diff(resource, state, inputs) == []
 
 
-@each("update")
+@each
 def test_an_update_is_applied_in_place(made: Any, lifecycle: Lifecycle, world: Any) -> None:
     case, resource, inputs, created = made
     if case.update is None:
@@ -95,7 +87,7 @@ def test_an_update_is_applied_in_place(made: Any, lifecycle: Lifecycle, world: A
     assert found.inputs == wanted
 
 
-@each("import")
+@each
 def test_an_import_gives_inputs_that_change_nothing(made: Any, lifecycle: Lifecycle) -> None:
     case, resource, inputs, created = made
     found = lifecycle.read(resource, case.import_id(created.id, created.state), {}, None)
@@ -107,7 +99,7 @@ def test_an_import_gives_inputs_that_change_nothing(made: Any, lifecycle: Lifecy
     assert [d for d in lifecycle.diff(resource, found.state, rest) if d.top not in kept | case.aside] == []
 
 
-@each("delete")
+@each
 def test_a_delete_removes_it_and_may_be_repeated(made: Any, lifecycle: Lifecycle) -> None:
     case, resource, inputs, created = made
     lifecycle.delete(resource, "thing", created.id, created.state, seconds=20)
