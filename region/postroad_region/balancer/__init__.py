@@ -1,0 +1,1 @@
+"""Network load balancers: one HAProxy for each zone that a balancer has a subnet in."""
