@@ -1,16 +1,19 @@
-"""What becomes of messages after they were accepted: bounces and complaints are put into the outbound queue."""
+"""What becomes of messages after they were accepted: bounces and complaints are put into the outbound queue.
+
+They are there before the ledger has the message: a world killed in between sends a bounce for a message that was never
+answered 250, and forgets none that was.
+"""
 
 import re
 import secrets
 import time
-from collections.abc import Sequence
 
 import structlog
 
 from postroad_region.world.clock import Clock
 from postroad_region.world.decisions.dmarc import from_domain
 from postroad_region.world.definition.mailboxes import MailboxRule
-from postroad_region.world.definition.world import FeedbackLoop
+from postroad_region.world.feedback import FeedbackLoops
 from postroad_region.world.mailboxes import Delivered
 from postroad_region.world.outbound import arf, dsn
 from postroad_region.world.outbound.queue import Entry, FullError, OutboundQueue
@@ -27,14 +30,13 @@ class Aftermath:
     """Puts what follows from a rule into the queue.
 
     Args:
-        loops: the feedback addresses that senders registered.
+        loops: where complaints are reported.
     """
 
-    def __init__(self, queue: OutboundQueue, *, loops: Sequence[FeedbackLoop], clock: Clock) -> None:
+    def __init__(self, queue: OutboundQueue, *, loops: FeedbackLoops, clock: Clock) -> None:
         self._queue = queue
         self._clock = clock
-        self._configured = tuple(loops)
-        self.loops = list(loops)
+        self.loops = loops
         self.dropped = 0
 
     def take(self, delivered: Delivered) -> None:
@@ -51,7 +53,7 @@ class Aftermath:
 
     def reset(self) -> None:
         """Back to the file's feedback addresses."""
-        self.loops = list(self._configured)
+        self.loops.reset()
         self.dropped = 0
 
     def _put(self, entry: Entry) -> None:
@@ -80,10 +82,7 @@ class Aftermath:
         head = content[: content.find(b"\r\n\r\n") + 2] or content
         domains = [match.decode("ascii").lower() for match in _SIGNED_BY.findall(head)]
         domains += [sender.rpartition("@")[2].lower(), from_domain(head) or ""]
-        for loop in self.loops:
-            if any(domain == loop.domain or domain.endswith(f".{loop.domain}") for domain in domains):
-                return loop.address
-        return ""
+        return self.loops.address(domains)
 
     def _original(self, delivered: Delivered, recipient: str) -> Original:
         return Original(

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,10 @@ from postroad_region.world.decisions.spf import Resolver
 from postroad_region.world.definition.provider import Provider
 from postroad_region.world.definition.transport import MxHost, Tls
 from postroad_region.world.definition.world import World
+from postroad_region.world.feedback import FeedbackLoops
 from postroad_region.world.incidents import Incidents
 from postroad_region.world.ledger import Ledger
-from postroad_region.world.mailboxes import Mailboxes
+from postroad_region.world.mailboxes import Delivered, Mailboxes
 from postroad_region.world.mx import MailHost
 from postroad_region.world.outbound.courier import Courier
 from postroad_region.world.outbound.queue import Entry, OutboundQueue
@@ -45,7 +47,8 @@ class Internet:
         self.clock = Clock(state / "clock.json", day=world.day)
         self.incidents = Incidents(state / "incidents.json", world.incidents, self.clock)
         queue = OutboundQueue(state / "outbound")
-        self.aftermath = Aftermath(queue, loops=world.feedback_loops, clock=self.clock)
+        loops = FeedbackLoops(state / "feedback-loops.json", world.feedback_loops)
+        self.aftermath = Aftermath(queue, loops=loops, clock=self.clock)
         self.courier = Courier(queue, clock=self.clock, resolver=resolver, complained=self._complained)
         self.mailboxes = {
             provider.name: Mailboxes(
@@ -61,14 +64,12 @@ class Internet:
         self.ledger = self._ledger()
         self.batches = Batches(self.ledger)
         self._certificates = Certificates(ensure_authority(ca), host_keys(state), state / "tls")
-        self._hosts = {
-            mx.host: self._host(provider, mx) for provider in world.providers for mx in provider.mx
-        }  # fmt: skip
+        self._hosts = {mx.host: self._host(provider, mx) for provider in world.providers for mx in provider.mx}
         self._changed = asyncio.Event()
         self.incidents.changed = self._changed.set
         self._tell_dns()
 
-    async def run(self, stop: asyncio.Event, ready: Any) -> None:
+    async def run(self, stop: asyncio.Event, ready: Callable[[], None]) -> None:
         """Take mail until `stop`; `ready` is called when all listen.
 
         Raises:
@@ -157,7 +158,7 @@ class Internet:
         tls = None if kind == "none" or kind == "broken" else self._certificates.context(kind, mx.host)
         return MailHost(self.mailboxes[provider.name], mx, kind=kind, tls=tls, incidents=self.incidents)
 
-    def _after(self, delivered: Any) -> None:
+    def _after(self, delivered: Delivered) -> None:
         self.aftermath.take(delivered)
         self.courier.wake()
 

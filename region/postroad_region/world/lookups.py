@@ -55,13 +55,24 @@ class Lookups:
         return [each.target.to_text() for each in await self._ask(reverse, "PTR") if isinstance(each, PTR)]
 
     async def _ask(self, name: str, kind: str) -> Sequence[dns.rdata.Rdata]:
+        asked = domain_name(name)
+        if asked is None:
+            return []
         try:
-            answer = await self._resolver.resolve(dns.name.from_text(name), kind)
-        except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer, dns.name.LabelTooLong, dns.name.EmptyLabel):
+            answer = await self._resolver.resolve(asked, kind)
+        except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
             return []
         except (dns.exception.DNSException, OSError) as error:
             raise LookupFailedError(str(error)) from error
         return list(answer)
+
+
+def domain_name(text: str) -> dns.name.Name | None:
+    """A name as clients write it; None where none can be: such a name doesn't exist."""
+    try:
+        return dns.name.from_text(text)
+    except (dns.exception.DNSException, ValueError):
+        return None
 
 
 class Remembered(Generic[T]):

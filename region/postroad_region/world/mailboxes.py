@@ -21,7 +21,7 @@ from postroad_region.world.definition.provider import Provider
 from postroad_region.world.incidents import Incidents
 from postroad_region.world.ledger import Ledger
 from postroad_region.world.standings import GREYLISTED, THROTTLED, UNKNOWN, Standings
-from postroad_region.world.verdict import ACCEPTED, COMPLAINT, Verdict
+from postroad_region.world.verdict import ACCEPTED, COMPLAINT, INCIDENT, Verdict
 
 _HEADERS = re.compile(
     rb"^(message-id|x-postroad-send|x-postroad-campaign):[ \t]*((?:[^\r\n]|\r\n[ \t])*)", re.IGNORECASE | re.MULTILINE
@@ -155,7 +155,9 @@ class Mailboxes:
             for incident in self._incidents.all_of(self.provider.name, "unknown-recipients"):
                 rule = MailboxRule(share=incident.share, verdict=UNKNOWN)
                 if incident.concerns(source) and rule.holds(local, recipient):
-                    return self._refuse(UNKNOWN, source, sender=sender, recipient=recipient, reply=incident.reply)
+                    return self._refuse(
+                        UNKNOWN, source, sender=sender, recipient=recipient, reply=incident.reply, fate=INCIDENT
+                    )
         for rule in self._refusing:
             if rule.holds(local, recipient):
                 assert rule.verdict is not None
@@ -274,11 +276,9 @@ class Mailboxes:
     def _refused(self, reason: str, limit: Limit | None, source: str, **more: str) -> str:
         return self._refuse(reason, source, reply=limit.reply if limit else None, **more)
 
-    def _refuse(
-        self, reason: str, source: str, *, sender: str = "", recipient: str = "", reply: str | None = None
-    ) -> str:
+    def _refuse(self, reason: str, source: str, *, recipient: str = "", reply: str | None = None, **more: str) -> str:
         text = self._filled(reply or self.provider.reply(reason), source, recipient)
-        self._record([self._verdict(source, reason, int(text[:3]), sender=sender, recipient=recipient)])
+        self._record([self._verdict(source, reason, int(text[:3]), recipient=recipient, **more)])
         return text
 
     def _filled(self, reply: str, source: str, recipient: str) -> str:

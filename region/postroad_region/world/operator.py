@@ -196,8 +196,8 @@ class Operator:
                 loop = FeedbackLoop.model_validate(request.query)
             except ValidationError as error:
                 raise BadRequestError("; ".join(fault(each) for each in error.errors())) from None
-            loops[:] = [loop, *(each for each in loops if each.domain != loop.domain)]
-        return Response(content=[each.model_dump() for each in loops])
+            loops.register(loop)
+        return Response(content=[each.model_dump() for each in loops.all()])
 
 
 def query(given: dict[str, str]) -> tuple[Query, Position | None]:

@@ -9,7 +9,7 @@ from postroad_region.world.decisions.greylist import Acquaintance
 from postroad_region.world.decisions.limits import SlidingCount, Tries
 from postroad_region.world.decisions.reputation import Event, Record, Standing
 from postroad_region.world.definition.provider import Provider
-from postroad_region.world.verdict import ACCEPTED, COMPLAINT, Verdict
+from postroad_region.world.verdict import ACCEPTED, COMPLAINT, INCIDENT, Verdict
 
 _HOUR = 3600.0
 _MINUTE = 60.0
@@ -48,7 +48,7 @@ class Standings:
             self.minute.add(verdict.source, now)
         elif verdict.recipient and verdict.verdict != COMPLAINT:
             self.tries.add((verdict.verdict, verdict.source, verdict.sender, verdict.recipient))
-        if (event := _EVENTS.get(verdict.verdict)) is not None:
+        if (event := _EVENTS.get(verdict.verdict)) is not None and verdict.fate != INCIDENT:
             self._observe(verdict.source, event, now)
         if verdict.trap:
             self._observe(verdict.source, Event.TRAP, now)

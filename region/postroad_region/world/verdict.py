@@ -6,6 +6,7 @@ import msgspec
 
 ACCEPTED = "accepted"
 COMPLAINT = "complaint"
+INCIDENT = "incident"
 _BATCH_HEADER_SEPARATOR = "-"
 
 
@@ -25,7 +26,8 @@ class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
         folder: where it was filed, if not in the inbox: `spam`.
         trap: the recipient is a spam trap.
         clock: world time, where it isn't `at`.
-        fate: what will become of an accepted message: `bounce` or `complaint`.
+        fate: what will become of an accepted message, `bounce` or `complaint`; `incident` for a refusal that is no
+            fault of the source's, and costs it nothing.
     """
 
     at: float

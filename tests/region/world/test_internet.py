@@ -188,3 +188,13 @@ async def test_a_wrong_order_is_refused_with_the_reason(
         await Operator(make()).respond(Request(method, path, query, "", body))
     assert reason in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+async def test_who_registers_with_the_operator_comes_first_and_stays_over_a_restart(
+    make: Callable[[], Internet],
+) -> None:
+    await ask(make(), "/feedback-loops", "POST", domain="postroad.test", address="other@postroad.test")
+    internet = make()
+    assert [each["address"] for each in (await ask(internet, "/feedback-loops")).content] == ["other@postroad.test"]
+    internet.reset()
+    assert [each["address"] for each in (await ask(make(), "/feedback-loops")).content] == ["fbl@postroad.test"]

@@ -3,8 +3,10 @@
 import asyncio
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from postroad_region.world import lookups
-from postroad_region.world.lookups import Remembered
+from postroad_region.world.lookups import Remembered, domain_name
 
 
 class Question:
@@ -55,3 +57,14 @@ async def test_a_failure_holds_for_a_moment_only(monkeypatch: pytest.MonkeyPatch
     await asyncio.sleep(0.001)
     assert [await remembered.get("k", question) for _ in range(3)] == ["pass"] * 3
     assert question.asked == 3
+
+
+@pytest.mark.parametrize("text", ["a..b", "a" * 64 + ".test", "a." * 128, "\\9", "\ud800.test"])
+def test_what_can_be_no_name_is_none(text: str) -> None:
+    assert domain_name(text) is None
+
+
+@given(st.text(max_size=80))
+def test_no_text_breaks_a_name(text: str) -> None:
+    name = domain_name(text)
+    assert name is None or name.is_absolute()

@@ -415,6 +415,15 @@ async def test_all_recipients_may_be_unknown_for_a_while(case: Case) -> None:
     assert (await case.send())[:3] == "250"
 
 
+async def test_the_provider_s_own_fault_costs_no_standing(make: Make) -> None:
+    case = make(reputation={})
+    await case.codes(100)
+    incident(case, kind="unknown-recipients")
+    assert await case.codes(100) == {"550"}
+    case.restart()
+    assert case.mailboxes.standings.table(case.clock.now())[SOURCE]["score"] == 0.3
+
+
 async def test_a_share_of_the_recipients_may_be_unknown(case: Case) -> None:
     incident(case, kind="unknown-recipients", share=0.5)
     replies = [await case.send(f"user{number}@gmail.test") for number in range(100)]

@@ -97,9 +97,8 @@ def check_incident(world: World, incident: Incident) -> None:
     names = [provider.name for provider in world.providers]
     if incident.provider is not None and incident.provider not in names:
         raise ValueError(f"incident's provider {incident.provider!r} is none of {', '.join(names)}")
-    hosts = [
-        mx.host for each in world.providers if incident.provider in (None, each.name) for mx in each.mx
-    ]  # fmt: skip
+    concerned = [each for each in world.providers if incident.provider in (None, each.name)]
+    hosts = [mx.host for each in concerned for mx in each.mx]
     if incident.host is not None and incident.host not in hosts:
         raise ValueError(f"incident's host {incident.host!r} is none of {', '.join(hosts)}")
 

@@ -87,7 +87,7 @@ class Courier:
             if not entry.to:
                 self._finish(entry, "unregistered")
                 return
-            self.queue.put(entry)
+            self.queue.again(entry)
             return
         try:
             await self._send(entry)
@@ -132,7 +132,7 @@ class Courier:
         wait = _WAITS[min(entry.attempts, len(_WAITS) - 1)]
         wait = max(wait, _LEAST_REAL_SECONDS * DAY / self._clock.day)
         self.outcomes[entry.provider, entry.kind, "deferred"] += 1
-        self.queue.put(msgspec.structs.replace(entry, attempts=entry.attempts + 1, due=now + wait))
+        self.queue.again(msgspec.structs.replace(entry, attempts=entry.attempts + 1, due=now + wait))
 
     def _finish(self, entry: Entry, outcome: str, reason: str = "") -> None:
         self.outcomes[entry.provider, entry.kind, outcome] += 1

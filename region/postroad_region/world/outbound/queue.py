@@ -3,6 +3,7 @@
 Like the ledger it survives the process, not a power cut. What is beyond the bound is dropped and counted.
 """
 
+import contextlib
 import heapq
 import os
 from collections.abc import Iterator
@@ -70,7 +71,7 @@ class OutboundQueue:
         return len(self._ids)
 
     def put(self, entry: Entry) -> None:
-        """Keep an entry, or its new state.
+        """Keep an entry.
 
         Raises:
             FullError: there are too many.
@@ -78,15 +79,22 @@ class OutboundQueue:
         """
         if entry.id not in self._ids and len(self._ids) >= self._limit:
             raise FullError(f"{self._limit} entries are waiting")
-        file = self._file(entry.id)
-        new = file.with_suffix(".new")
-        new.write_bytes(msgspec.msgpack.encode(entry))
-        os.replace(new, file)
+        self._write(entry)
         self._ids.add(entry.id)
         heapq.heappush(self._due, (entry.due, entry.id))
 
+    def again(self, entry: Entry) -> None:
+        """Keep the new state of an entry that was taken, unless the queue was cleared since.
+
+        On a full disk the file keeps the former state: after a restart it is tried sooner.
+        """
+        if entry.id in self._ids:
+            with contextlib.suppress(OSError):
+                self._write(entry)
+            heapq.heappush(self._due, (entry.due, entry.id))
+
     def take(self, now: float) -> Entry | None:
-        """The first that is due; it has to be put again or removed."""
+        """The first that is due; it has to be given back by `again`, or removed."""
         while self._due and self._due[0][0] <= now:
             _, name = heapq.heappop(self._due)
             entry = self._read(name)
@@ -110,6 +118,12 @@ class OutboundQueue:
             self._file(name).unlink(missing_ok=True)
         self._ids.clear()
         self._due.clear()
+
+    def _write(self, entry: Entry) -> None:
+        file = self._file(entry.id)
+        new = file.with_suffix(".new")
+        new.write_bytes(msgspec.msgpack.encode(entry))
+        os.replace(new, file)
 
     def _entries(self) -> Iterator[Entry]:
         for file in sorted(self._folder.glob("*.entry")):

@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from postroad_region.world.decisions.spf import check_host
 
 SOURCE = "198.18.113.5"
@@ -65,3 +67,23 @@ async def test_two_records_are_an_error(resolver: Any) -> None:
 @pytest.mark.parametrize("domain", ["", "localhost", "unknown.test"])
 async def test_a_domain_without_a_record_has_no_opinion(resolver: Any, domain: str) -> None:
     assert await check_host(SOURCE, domain, resolver) == "none"
+
+
+TERMS = st.lists(
+    st.one_of(
+        st.sampled_from(
+            ["a", "mx", "-all", "?all", "redirect=loop.test", "include:loop.test", "ip4:1.2.3.4/33", "a:%{d}"]
+        ),
+        st.text(max_size=15),
+    ),
+    max_size=14,
+)
+RESULTS = {"pass", "fail", "softfail", "neutral", "none", "permerror", "temperror"}
+
+
+@given(TERMS)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def test_no_record_breaks_it(resolver: Any, terms: list[str]) -> None:
+    record = " ".join(["v=spf1", *terms]).encode("utf-8", "replace")
+    resolver.texts = {"a.test": [record], "loop.test": [record]}
+    assert await check_host(SOURCE, "a.test", resolver) in RESULTS

@@ -55,5 +55,8 @@ def test_it_is_bounded(tmp_path: Path) -> None:
 def test_cleared_means_gone(tmp_path: Path) -> None:
     queue = OutboundQueue(tmp_path)
     queue.put(entry("a", 1.0))
+    taken = queue.take(2)
     queue.clear()
+    assert taken is not None
+    queue.again(taken)
     assert (len(queue), queue.take(9), list(tmp_path.iterdir())) == (0, None, [])
