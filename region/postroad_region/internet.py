@@ -16,7 +16,7 @@ from postroad_region.dns.desired import HostedZone
 from postroad_region.errors import RegionError
 from postroad_region.fabric import links
 from postroad_region.paths import Paths
-from postroad_region.world import WorldProcess, failing_providers, load_world, published_zones, reverse_names
+from postroad_region.world import World, WorldProcess, failing_providers, load_world, published_zones, reverse_names
 from postroad_region.world import addresses as world_addresses
 
 log = structlog.get_logger("internet")
@@ -34,6 +34,7 @@ class Internet:
         self._dns = DnsPlane(paths.state / "dns", paths.run, internet, fabric)
         self._world_state = paths.state / "world"
         self._world = WorldProcess(self._world_state, paths.run, internet, ca_dir=paths.state / "ca")
+        self._last: World | None = None
         self._held: list[str] = []
         self._failing: list[str] = []
         self.faults: dict[str, str] = {}
@@ -49,7 +50,7 @@ class Internet:
     def apply(self, wanted: Snapshot, zones: list[HostedZone]) -> None:
         """Have DNS and world as they should be; what fails is in `faults` and tried again at the next call."""
         self.faults = {}
-        world = load_world()
+        world = self._load()
         self._failing = failing_providers(self._world_state)
         self._attempt("addresses", self._hold_addresses)
         desired = DnsDesired(
@@ -76,9 +77,19 @@ class Internet:
         dns = self._dns.status()
         return {"dns": dict(dns.processes), "zones": dict(dns.zones), "world": self._world.status().running}
 
+    def _load(self) -> World:
+        """The world's file; while a changed one is wrong, the last that was right."""
+        try:
+            self._last = load_world()
+        except RegionError as error:
+            if self._last is None:
+                raise
+            self.faults["world's file"] = str(error)
+        return self._last
+
     def _hold_addresses(self) -> None:
         """Those of a world's file that was changed while the daemon runs, too."""
-        if self._held != (wanted := self.addresses()):
+        if self._last is not None and self._held != (wanted := world_addresses(self._last)):
             links.ensure_backbone(wanted)
             self._held = wanted
 
