@@ -29,7 +29,7 @@ def region_processes() -> set[int]:
     return found
 
 
-def test_make_up_brings_it_back_unchanged(operator: Operator) -> None:
+def test_make_up_brings_it_back_and_ansible_has_nothing_to_change(operator: Operator) -> None:
     killed = region_processes()
     assert len(killed) > 30
     for pid in killed:
@@ -38,7 +38,9 @@ def test_make_up_brings_it_back_unchanged(operator: Operator) -> None:
         except ProcessLookupError:
             continue
 
-    operator("up")
+    said = operator("up").stdout
 
+    assert "site.yml" in said
+    assert " changed=0" in said, said
     report = json.loads(operator("send", "--count", "200", "--json").stdout)
     assert (report["accepted"], report["delivered"], report["twice"]) == (200, 200, 0)
