@@ -1,6 +1,8 @@
 """The world's file: what it means, and what is wrong with a bad one."""
 
 import contextlib
+import itertools
+import os
 import re
 import subprocess
 import sys
@@ -9,10 +11,10 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from postroad_region.errors import RegionError
-from postroad_region.world import addresses, load_world, provider_zones, reverse_names
+from postroad_region.world import World, addresses, load_world, provider_zones, reverse_names
 from postroad_region.world.definition import DEFAULT_FILE, Provider
 from postroad_region.world.definition.values import seconds
 
@@ -211,3 +213,29 @@ def test_a_file_can_be_checked_beforehand(tmp_path: Path) -> None:
     assert bad.returncode == 1
     assert "providers: Field required" in bad.stderr
     assert bad.stderr.count("\n") == 1
+
+
+COUNTER = itertools.count()
+KEYS = {*Provider.model_fields, *World.model_fields, "count", "match", "verdict", "host", "address", "delay", "spf"}
+JUNK = st.recursive(
+    st.none() | st.booleans() | st.integers(-10, 70_000) | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(sorted(KEYS)), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(st.sampled_from(sorted(Provider.model_fields)), JUNK, st.sampled_from(sorted(World.model_fields)), JUNK)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_whatever_stands_in_a_file_is_a_world_or_told_in_one_line(
+    tmp_path: Path, key: str, value: Any, other: str, junk: Any
+) -> None:
+    content = {"providers": [provider(**{key: value})]} | ({other: junk} if other != "providers" else {})
+    file = written(tmp_path, content)
+    os.utime(file, ns=(0, next(COUNTER)))
+    try:
+        load_world(file)
+        told = str(file)
+    except RegionError as error:
+        told = str(error)
+    assert str(file) in told
+    assert "\n" not in told

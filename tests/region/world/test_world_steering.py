@@ -9,7 +9,7 @@ import pytest
 from postroad_region.errors import RegionError
 from prometheus_client.parser import text_string_to_metric_families
 
-from .process import HOSTS, LIMITED, OTHER, RETURNS, SOURCE, Case, started, wait_for
+from .process import HOSTS, LIMITED, OTHER, RETURNS, SOURCE, WORLD, Case, started, wait_for
 
 pytestmark = pytest.mark.root
 
@@ -84,3 +84,17 @@ def test_a_reset_forgets_everything(case: Case) -> None:
     assert [loop["domain"] for loop in case.world.get("/feedback-loops")] == ["postroad.test"]
     wait_for(lambda: case.world.get("/providers")["gmail"]["hosts"]["mx.gmail.test"]["listens"])
     assert case.codes("b@gmail.test") == [250]
+
+
+def test_the_script_s_incidents_begin_and_end_by_the_clock(case: Case) -> None:
+    outage = {"at": "1h", "duration": "30m", "kind": "outage", "provider": "odd"}
+    case.write(WORLD | {"incidents": [outage]})
+    case.world.ensure()
+    case.world.reset()
+    listens = lambda: case.world.get("/providers")["odd"]["hosts"]["mx.odd.test"]["listens"]  # noqa: E731
+    assert listens()
+    case.world.post("/clock?advance=1h")
+    wait_for(lambda: not listens())
+    assert [each["id"] for each in case.world.get("/incidents")["running"]] == ["script-1"]
+    case.world.post("/clock?advance=30m")
+    wait_for(listens)
