@@ -7,7 +7,7 @@ STACK ?= local
 COUNT ?= 100
 DOMAIN ?= gmail.test
 
-.PHONY: help env up test down status send deploy rollback plan package lock format check
+.PHONY: help env up test down status watch send deploy rollback plan package bench lock format check
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | while IFS=$$'\t' read -r t d; do printf '  %-10s %s\n' "$$t" "$$d"; done
@@ -27,6 +27,9 @@ down: env ## remove the region and all it started, nothing else
 status: env ## the region: hosts, releases, health, providers; JSON=1 for machines
 	@$(OPS) status $(if $(JSON),--json)
 
+watch: env ## the same, kept on the screen until Ctrl-C
+	@$(OPS) status --watch
+
 send: env ## mail through every MTA, then a report: COUNT=n [DOMAIN=…] [RATE=…] [JSON=1]
 	@$(OPS) send --count $(COUNT) --domain $(DOMAIN) $(if $(RATE),--rate $(RATE)) $(if $(JSON),--json)
 
@@ -41,6 +44,9 @@ plan: env ## pulumi preview of every project of a stack, with policies: STACK=�
 
 package: env ## build the release artifact of this checkout into dist/
 	@$(OPS) package
+
+bench: env ## measure, and write bench/results/<suite>.json: SUITE=region [ROUNDS=n]
+	@$(BIN)/postroad-bench --suite "$(SUITE)" $(if $(ROUNDS),--rounds $(ROUNDS))
 
 check: env ## lint and types only
 	@$(OPS) check

@@ -62,7 +62,7 @@ install_packages() {
 # --- Python ----------------------------------------------------------------------------------------------------------
 
 python_stamp() {
-    cat "$root"/requirements/*.txt "$root"/{mta,region,ops,pulumi}/pyproject.toml "$root/tools/env.sh" | sha256sum | cut -c1-16
+    cat "$root"/requirements/*.txt "$root"/{mta,region,ops,bench,pulumi}/pyproject.toml "$root/tools/env.sh" | sha256sum | cut -c1-16
 }
 
 # Debian's Python, which is the hosts' too; 3.11 of another make where the system has none.
@@ -94,7 +94,7 @@ install_python() {
         "$root/requirements/controller.txt" "$root/requirements/bootstrap.txt" ||
         fail "the locked packages can't be installed; the lines above say why; then: make env"
     "$venv/bin/uv" pip install -q --python "$venv/bin/python" --offline --no-deps --no-build-isolation \
-        -e "$root/mta" -e "$root/region" -e "$root/ops" -e "$root/pulumi" ||
+        -e "$root/mta" -e "$root/region" -e "$root/ops" -e "$root/bench" -e "$root/pulumi" ||
         fail "the project's own packages can't be installed; the lines above say why; then: make env"
     echo "$stamp" >"$venv/.stamp"
 }

@@ -24,8 +24,8 @@ SHELL_SCRIPTS = (
     ".ci/run",
     "region/postroad_region/hypervisor/image/customize.sh",
 )
-PYTHON_TREES = ("mta", "region", "ops", "pulumi", "tests", "ansible")
-MYPY_TREES = ("mta/postroad", "region/postroad_region", "ops/postroad_ops", "pulumi/postroad_infra")
+PYTHON_TREES = ("mta", "region", "ops", "bench", "pulumi", "tests", "ansible")
+MYPY_TREES = ("mta/postroad", "region/postroad_region", "ops/postroad_ops", "bench/postroad_bench", "pulumi/postroad_infra")
 
 
 @dataclass(frozen=True, slots=True)

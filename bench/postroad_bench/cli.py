@@ -1,0 +1,60 @@
+"""`postroad-bench`: run a suite, keep its result, print it."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from postroad_bench.machine import machine
+from postroad_bench.result import Case, write
+
+RESULTS = Path(__file__).resolve().parents[1] / "results"
+SUITES = {"region": "postroad_bench.region"}
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+
+
+@app.command()
+def run(
+    suite: Annotated[str, typer.Option(help=f"One of: {', '.join(SUITES)}.")],
+    rounds: Annotated[int, typer.Option(min=1, max=20, help="Rounds of each case.")] = 3,
+    case: Annotated[list[str] | None, typer.Option(help="Only this case; may be repeated.")] = None,
+) -> None:
+    """Measure; the last line printed is the whole result as JSON."""
+    console = Console(stderr=True)
+    if suite not in SUITES:
+        console.print(f"postroad-bench: there is no suite {suite!r}; choose of: {', '.join(SUITES)}", style="red")
+        raise typer.Exit(2)
+    facts = machine()
+    measure: Callable[[int, list[str]], Iterator[Case]] = importlib.import_module(SUITES[suite]).measure
+    cases = []
+    for found in measure(rounds, case or []):
+        console.print(
+            f"{found.name}: [bold]{found.value:g} {found.unit}[/]  rounds {list(found.rounds)}", highlight=False
+        )
+        cases.append(found)
+    if not cases:
+        console.print(f"postroad-bench: suite {suite} has no case {', '.join(case or [])}", style="red")
+        raise typer.Exit(2)
+    typer.echo(write(RESULTS, suite, facts, cases))
+
+
+def main() -> None:
+    """The command's entry: a fault is one line."""
+    from postroad_ops.faults import OperationError
+
+    try:
+        app()
+    except OperationError as error:
+        Console(stderr=True).print(f"postroad-bench: {error}", style="red", highlight=False, markup=False)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,149 @@
+"""Suite `region`: how fast the region in a box comes up, follows a change, and how much it takes of the machine.
+
+It has no peer: nothing else runs these tiers on one machine.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from postroad_ops import hosts, places
+from postroad_ops.faults import OperationError
+from postroad_region import daemon
+from postroad_region.hypervisor import hosts as containers
+from postroad_region.paths import paths
+
+from postroad_bench.result import Case, median
+
+FLEET = 24
+SETTLE_SECONDS = 300.0
+TAGS = {"Project": "postroad", "Environment": "bench", "Tier": "mta", "Name": "bench"}
+
+
+def measure(rounds: int, only: list[str]) -> Iterator[Case]:
+    """The suite's cases, in an order in which each finds what it needs; the region is left up.
+
+    Raises:
+        OperationError: the region doesn't come up, or doesn't settle.
+    """
+    cases: dict[str, Callable[[int], Case]] = {
+        "up": _up,
+        "up-again": _up_again,
+        "reconcile": _reconcile,
+        "fleet-24-memory": _fleet,
+    }
+    for name, case in cases.items():
+        if not only or name in only:
+            yield case(rounds)
+
+
+def _ops(command: str) -> float:
+    began = time.monotonic()
+    done = subprocess.run([places.program("postroad-ops"), command], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise OperationError(f"`make {command}` failed: {done.stderr.strip()[-300:]}", remedy=f"run: make {command}")
+    return time.monotonic() - began
+
+
+def _up(rounds: int) -> Case:
+    """From nothing of a region, caches warm, to delivered mail."""
+    taken = []
+    for _ in range(rounds):
+        _ops("down")
+        taken.append(_ops("up"))
+    return median("up", "s", taken)
+
+
+def _up_again(rounds: int) -> Case:
+    return median("up-again", "s", [_ops("up") for _ in range(rounds)])
+
+
+def _reconcile(rounds: int) -> Case:
+    """From the answer of a call that opens a port to the fabric that lets it through, with as many hosts as run."""
+    ec2 = hosts.client("ec2", "local")
+    group = next(
+        found["GroupId"]
+        for found in ec2.describe_security_groups()["SecurityGroups"]
+        if {"Key": "Tier", "Value": "mta"} in found.get("Tags", [])
+    )
+    rule = {"IpProtocol": "tcp", "FromPort": 9, "ToPort": 9, "IpRanges": [{"CidrIp": "10.20.255.0/24"}]}
+    taken = []
+    for _ in range(rounds * 5):
+        for change in (ec2.authorize_security_group_ingress, ec2.revoke_security_group_ingress):
+            settled()
+            change(GroupId=group, IpPermissions=[rule])
+            began = time.monotonic()
+            settled()
+            taken.append(time.monotonic() - began)
+    return median("reconcile", "s", taken, hosts=len(containers.all_hosts()))
+
+
+def _fleet(rounds: int) -> Case:
+    """Memory of all processes of a region with 24 hosts (sum of PSS), a minute of calm after the last has booted."""
+    ec2 = hosts.client("ec2", "local")
+    running = [host for host in hosts.of_stack("local", ask=False)]
+    subnet = ec2.describe_instances(InstanceIds=[running[0].instance])["Reservations"][0]["Instances"][0]["SubnetId"]
+    image = ec2.describe_instances(InstanceIds=[running[0].instance])["Reservations"][0]["Instances"][0]["ImageId"]
+    made = ec2.run_instances(
+        ImageId=image,
+        InstanceType="t3.small",
+        SubnetId=subnet,
+        MinCount=FLEET - len(running),
+        MaxCount=FLEET - len(running),
+        TagSpecifications=[
+            {"ResourceType": "instance", "Tags": [{"Key": key, "Value": value} for key, value in TAGS.items()]}
+        ],
+    )["Instances"]
+    try:
+        settled(hosts_running=FLEET)
+        taken = [_memory_gib() for _ in range(rounds)]
+    finally:
+        ec2.terminate_instances(InstanceIds=[instance["InstanceId"] for instance in made])
+        settled()
+    return median("fleet-24-memory", "GiB", taken, hosts=FLEET)
+
+
+def settled(*, hosts_running: int = 0) -> dict[str, Any]:
+    """Wait until the region is as its API says, with at least so many hosts.
+
+    Raises:
+        OperationError: it isn't within five minutes.
+    """
+    deadline = time.monotonic() + SETTLE_SECONDS
+    while True:
+        said = daemon.status() or {}
+        if said.get("settled") and not said.get("faults") and int(said.get("running", 0)) >= hosts_running:
+            return said
+        if time.monotonic() > deadline:
+            raise OperationError(f"the region didn't settle: {said}", remedy="see: make status")
+        time.sleep(0.01)
+
+
+def _memory_gib() -> float:
+    """PSS of every process of the hosts and of the region's own servers."""
+    pids: set[int] = set()
+    for host in containers.all_hosts().values():
+        if host.running:
+            pids |= set(containers.process_tree(host.pid))
+    marks = ("postroad_region", str(paths().state), str(paths().run))
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+            except OSError:
+                continue
+            if any(mark in command for mark in marks):
+                pids.add(int(entry.name))
+    return sum(_pss_kib(pid) for pid in pids) / 2**20
+
+
+def _pss_kib(pid: int) -> int:
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0)
