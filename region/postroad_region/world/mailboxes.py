@@ -85,7 +85,8 @@ class Mailboxes:
         self._incidents = incidents
         self._after = after
         self._domains = frozenset(provider.domains)
-        known = (*provider.recipients, *rules)
+        # What is meant for chosen names isn't left to the chance of a share.
+        known = sorted((*provider.recipients, *rules), key=lambda rule: rule.share < 1)
         self._refusing = [rule for rule in known if rule.verdict is not None]
         self._fated = [rule for rule in known if rule.verdict is None]
         self._connections: Counter[str] = Counter()

@@ -153,6 +153,16 @@ def test_a_share_of_the_recipients_is_always_the_same_one(make: Make) -> None:
     assert refused == [each for each in recipients if case.mailboxes.recipient(OTHER, "x@y.test", each.upper())]
 
 
+def test_a_share_does_not_touch_names_with_a_fate_of_their_own(make: Make) -> None:
+    case = make(recipients=[{"share": 0.9, "verdict": "unknown"}, {"match": "x-*", "verdict": "disabled"}])
+    replies = {
+        case.mailboxes.recipient(SOURCE, SENDER, f"{name}-{n}@gmail.test")
+        for name in ("x", "common")
+        for n in range(50)
+    }
+    assert {(reply or "")[:9] for reply in replies} == {"550 5.2.1", "452 4.2.2"}
+
+
 async def test_a_source_beyond_its_hourly_limit_is_refused_until_the_hour_is_over(make: Make) -> None:
     case = make(limits=LIMITS)
     assert (await case.send("b@gmail.test", "c@gmail.test"))[:3] == "250"

@@ -32,7 +32,8 @@ class MailboxRule(Part):
     """What mail for some local parts meets.
 
     A rule with `verdict` refuses at RCPT TO: the first that matches counts. The others say what happens to a message
-    that is accepted; of those too the first that matches counts.
+    that is accepted; of those too the first that matches counts. A provider's rules come before those of all, and rules
+    without a share before those with one.
     """
 
     match: str = Field("*", min_length=1, description="Shell pattern for the whole local part, case ignored.")
