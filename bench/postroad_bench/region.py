@@ -83,15 +83,14 @@ def _reconcile(rounds: int) -> Case:
 
 
 def _fleet(rounds: int) -> Case:
-    """Memory of all processes of a region with 24 hosts (sum of PSS), a minute of calm after the last has booted."""
+    """Memory of all processes of a region with 24 hosts (sum of PSS), once all have booted."""
     ec2 = hosts.client("ec2", "local")
-    running = [host for host in hosts.of_stack("local", ask=False)]
-    subnet = ec2.describe_instances(InstanceIds=[running[0].instance])["Reservations"][0]["Instances"][0]["SubnetId"]
-    image = ec2.describe_instances(InstanceIds=[running[0].instance])["Reservations"][0]["Instances"][0]["ImageId"]
+    running = hosts.of_stack("local", ask=False)
+    model = ec2.describe_instances(InstanceIds=[running[0].instance])["Reservations"][0]["Instances"][0]
     made = ec2.run_instances(
-        ImageId=image,
-        InstanceType="t3.small",
-        SubnetId=subnet,
+        ImageId=model["ImageId"],
+        InstanceType=model["InstanceType"],
+        SubnetId=model["SubnetId"],
         MinCount=FLEET - len(running),
         MaxCount=FLEET - len(running),
         TagSpecifications=[
