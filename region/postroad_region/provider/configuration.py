@@ -90,5 +90,11 @@ def lifecycle(settings: Mapping[str, Any]) -> Lifecycle:
     return Lifecycle(Clients(access), rules)
 
 
-_SERVICES = {"cloudwatchlogs": "logs", "elb": "elbv2", "elasticloadbalancingv2": "elbv2", "lb": "elbv2"}
+_SERVICES = {
+    "cloudwatchlogs": "logs",
+    "elb": "elbv2",
+    "elasticloadbalancingv2": "elbv2",
+    "lb": "elbv2",
+    "servicequotas": "service-quotas",
+}
 """Terraform's names of services where they aren't boto3's."""

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from .resource import Resource
 from .services import (
     autoscaling,
+    autoscaling_policies,
     cloudwatch,
     ebs,
     ec2_addresses,
@@ -21,12 +22,15 @@ from .services import (
     logs,
     route53,
     s3,
+    servicequotas,
     sns,
     sqs,
 )
 
 _MODULES = (
     autoscaling,
+    autoscaling_policies,
+    servicequotas,
     elbv2,
     elbv2_targets,
     sqs,

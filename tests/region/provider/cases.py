@@ -22,6 +22,7 @@ class Case:
         label: tells cases of one type apart.
         aside: inputs that an import can't give back as the program wrote them.
         stays: AWS has no call that removes it, so it still reads after a delete.
+        only_grows: AWS has no call that takes back what someone raised by hand.
     """
 
     type: str
@@ -33,6 +34,7 @@ class Case:
     label: str = ""
     aside: frozenset[str] = frozenset()
     stays: bool = False
+    only_grows: bool = False
 
     def __str__(self) -> str:
         return self.type.split(":")[-1] + (f"-{self.label}" if self.label else "")
@@ -585,6 +587,112 @@ COMPUTE = (
         lambda w, i, s: w.autoscaling.delete_lifecycle_hook(AutoScalingGroupName=w.asg, LifecycleHookName=i),
         "",
         lambda i, s: f"{s['autoscalingGroupName']}/{i}",
+    ),
+    Case(
+        "aws:autoscaling/policy:Policy",
+        lambda w: {
+            "autoscalingGroupName": w.asg,
+            "name": "out",
+            "policyType": "StepScaling",
+            "adjustmentType": "ChangeInCapacity",
+            "estimatedInstanceWarmup": 60,
+            "stepAdjustments": [
+                {"scalingAdjustment": 1, "metricIntervalLowerBound": "0", "metricIntervalUpperBound": "10.5"},
+                {"scalingAdjustment": 3, "metricIntervalLowerBound": "10.5"},
+            ],
+        },
+        lambda w: {"stepAdjustments": [{"scalingAdjustment": 2, "metricIntervalLowerBound": "0"}]},
+        lambda w, i, s: w.autoscaling.delete_policy(AutoScalingGroupName=w.asg, PolicyName=i),
+        "",
+        lambda i, s: f"{s['autoscalingGroupName']}/{i}",
+    ),
+    Case(
+        "aws:autoscaling/policy:Policy",
+        lambda w: {
+            "autoscalingGroupName": w.asg,
+            "name": "track",
+            "policyType": "TargetTrackingScaling",
+            "targetTrackingConfiguration": {
+                "targetValue": 100,
+                "customizedMetricSpecification": {
+                    "metrics": [
+                        {
+                            "id": "m1",
+                            "returnData": False,
+                            "metricStat": {
+                                "stat": "Sum",
+                                "metric": {
+                                    "namespace": "AWS/SQS",
+                                    "metricName": "ApproximateNumberOfMessagesVisible",
+                                    "dimensions": [{"name": "QueueName", "value": "submissions"}],
+                                },
+                            },
+                        },
+                        {"id": "e1", "expression": "m1 / 2"},
+                    ]
+                },
+            },
+        },
+        lambda w: {
+            "targetTrackingConfiguration": {
+                "targetValue": 50,
+                "disableScaleIn": True,
+                "predefinedMetricSpecification": {"predefinedMetricType": "ASGAverageCPUUtilization"},
+            }
+        },
+        lambda w, i, s: w.autoscaling.put_scaling_policy(
+            AutoScalingGroupName=w.asg,
+            PolicyName=i,
+            PolicyType="TargetTrackingScaling",
+            TargetTrackingConfiguration={
+                "TargetValue": 9.0,
+                "PredefinedMetricSpecification": {"PredefinedMetricType": "ASGAverageCPUUtilization"},
+            },
+        ),
+        "targetTrackingConfiguration",
+        lambda i, s: f"{s['autoscalingGroupName']}/{i}",
+        label="tracking",
+    ),
+    Case(
+        "aws:autoscaling/policy:Policy",
+        lambda w: {
+            "autoscalingGroupName": w.asg,
+            "name": "simple",
+            "adjustmentType": "PercentChangeInCapacity",
+            "scalingAdjustment": 50,
+            "minAdjustmentMagnitude": 2,
+            "cooldown": 120,
+        },
+        lambda w: {"cooldown": 60, "enabled": False},
+        lambda w, i, s: w.autoscaling.put_scaling_policy(
+            AutoScalingGroupName=w.asg, PolicyName=i, AdjustmentType="ChangeInCapacity", ScalingAdjustment=1
+        ),
+        "adjustmentType",
+        lambda i, s: f"{s['autoscalingGroupName']}/{i}",
+        label="simple",
+    ),
+    Case(
+        "aws:servicequotas/serviceQuota:ServiceQuota",
+        lambda w: {"serviceCode": "ec2", "quotaCode": "L-0263D0A3", "value": 24},
+        lambda w: {"value": 30},
+        lambda w, i, s: w.aws.client("service-quotas").request_service_quota_increase(
+            ServiceCode="ec2", QuotaCode="L-0263D0A3", DesiredValue=40
+        ),
+        "value",
+        stays=True,
+        only_grows=True,
+    ),
+    Case(
+        "aws:cloudwatch/compositeAlarm:CompositeAlarm",
+        lambda w: {
+            "alarmName": "both",
+            "alarmRule": "ALARM(queued) AND NOT OK(deferred)",
+            "alarmDescription": "queues grow and nobody takes them",
+            "tags": TAGS,
+        },
+        lambda w: {"alarmRule": "ALARM(queued)"},
+        lambda w, i, s: w.cloudwatch.delete_alarms(AlarmNames=[i]),
+        "",
     ),
 )
 

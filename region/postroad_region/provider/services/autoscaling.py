@@ -17,6 +17,7 @@ from ..schema import (
     listed,
     string,
     strings,
+    to_aws,
 )
 
 _REFRESH_PREFERENCES = (
@@ -29,6 +30,7 @@ _REFRESH_PREFERENCES = (
     string("scaleInProtectedInstances"),
     boolean("skipMatching"),
     string("standbyInstances"),
+    block("alarmSpecification", fields=(listed("alarms"),)),
 )
 _TEMPLATE = block(
     "launchTemplate",
@@ -77,6 +79,19 @@ _GROUP = (
             string("strategy", required=True),
             block("preferences", fields=_REFRESH_PREFERENCES),
             strings("triggers"),
+        ),
+    ),
+    block_set(
+        "initialLifecycleHooks",
+        kept=True,
+        fields=(
+            string("name", aws="LifecycleHookName", required=True),
+            string("lifecycleTransition", required=True),
+            string("defaultResult", computed=True),
+            integer("heartbeatTimeout"),
+            string("notificationMetadata"),
+            string("notificationTargetArn", aws="NotificationTargetARN"),
+            string("roleArn", aws="RoleARN"),
         ),
     ),
     boolean("forceDelete", kept=True, default=False),
@@ -138,6 +153,9 @@ def _create_group(task: Task) -> str:
     if parameters.get("VPCZoneIdentifier"):
         parameters.pop("AvailabilityZones", None)
     parameters["Tags"] = [_tag(name, tag) for tag in task.get("tags") or []]
+    hooks = next(prop for prop in _GROUP if prop.name == "initialLifecycleHooks")
+    if task.get(hooks.name):
+        parameters["LifecycleHookSpecificationList"] = [to_aws(hooks.fields, hook) for hook in task.inputs[hooks.name]]
 
     def attempt() -> str:
         task.cloud.call("autoscaling", "create_auto_scaling_group", **parameters)
@@ -204,13 +222,14 @@ def _start_refresh(task: Task, identifier: str) -> None:
     """Start an instance refresh as the real provider does: it doesn't wait for its end, and cancels one under way."""
     refresh = task.inputs["instanceRefresh"]
     parameters: dict[str, Any] = {_NAME: identifier, "Strategy": refresh["strategy"]}
-    preferences = {
-        prop.aws: refresh["preferences"][prop.name]
-        for prop in _REFRESH_PREFERENCES
-        if prop.aws and (refresh.get("preferences") or {}).get(prop.name) is not None
-    }
-    if "InstanceWarmup" in preferences:
-        preferences["InstanceWarmup"] = int(preferences["InstanceWarmup"])
+    preferences = to_aws(_REFRESH_PREFERENCES, refresh.get("preferences") or {})
+    for name in ("InstanceWarmup", "CheckpointDelay"):
+        if name in preferences:
+            preferences[name] = int(preferences[name])
+    if preferences.get("AutoRollback"):
+        # AWS takes AutoRollback only with a desired configuration; the real provider gives the group's own.
+        template = _parameters(task, "launchTemplate").get("LaunchTemplate")
+        parameters["DesiredConfiguration"] = {"LaunchTemplate": template}
     if preferences:
         parameters["Preferences"] = preferences
 

@@ -163,6 +163,44 @@ def _delete_alarm(task: Task, identifier: str) -> None:
     unless_gone(lambda: task.cloud.call("cloudwatch", "delete_alarms", AlarmNames=[identifier]))
 
 
+_COMPOSITE = (
+    string("alarmName", replaces=True, required=True),
+    string("alarmRule", required=True),
+    boolean("actionsEnabled", default=True, replaces=True),
+    strings("alarmActions"),
+    strings("okActions", aws="OKActions"),
+    strings("insufficientDataActions"),
+    string("alarmDescription"),
+)
+
+
+def _put_composite(task: Task) -> None:
+    parameters = task.parameters(_COMPOSITE)
+    if task.fresh:
+        parameters["Tags"] = to_pairs(task.tags)
+    task.cloud.call("cloudwatch", "put_composite_alarm", **parameters)
+
+
+def _create_composite(task: Task) -> str:
+    _put_composite(task)
+    return str(task.get("alarmName"))
+
+
+def _settle_composite(task: Task, identifier: str) -> None:
+    if not task.fresh:
+        _put_composite(task)
+
+
+def _read_composite(cloud: Cloud, identifier: str, known: Mapping[str, Any]) -> State | None:
+    reply = cloud.call("cloudwatch", "describe_alarms", AlarmNames=[identifier], AlarmTypes=["CompositeAlarm"])
+    alarm = only(reply.get("CompositeAlarms") or [])
+    if alarm is None:
+        return None
+    told = {key: value for key, value in alarm.items() if value not in (None, "", [])}
+    tags = cloud.call("cloudwatch", "list_tags_for_resource", ResourceARN=alarm["AlarmArn"])["Tags"]
+    return {**from_aws(_COMPOSITE, told), "arn": alarm["AlarmArn"], "tags": from_pairs(tags)}
+
+
 RESOURCES = (
     Resource(
         type="aws:cloudwatch/metricAlarm:MetricAlarm",
@@ -174,6 +212,17 @@ RESOURCES = (
         delete=_delete_alarm,
         write_tags=_write_tags,
         autoname=Autoname(prefix=None),
+        import_id="the alarm's name",
+    ),
+    Resource(
+        type="aws:cloudwatch/compositeAlarm:CompositeAlarm",
+        properties=_COMPOSITE,
+        outputs=("arn",),
+        create=_create_composite,
+        settle=_settle_composite,
+        read=_read_composite,
+        delete=_delete_alarm,
+        write_tags=_write_tags,
         import_id="the alarm's name",
     ),
 )
