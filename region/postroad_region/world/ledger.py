@@ -84,6 +84,7 @@ class Ledger:
         self._state = state
         folder.mkdir(parents=True, exist_ok=True)
         self._number = max(self._numbers(), default=1)
+        self._drop_cleared()
         self._restore(restore)
         self._size = self._replay(replay)
         self._descriptor = self._open()
@@ -144,11 +145,9 @@ class Ledger:
 
     def clear(self) -> None:
         """Forget everything; positions go on."""
-        former = self._numbers()
+        self._file(self._number + 1).with_suffix(".state").unlink(missing_ok=True)
         self._begin(self._number + 1)
-        for number in former:
-            self._remove(number)
-        self._file(self._number).with_suffix(".state").unlink(missing_ok=True)
+        self._drop_cleared()
         self.counts.clear()
 
     def close(self) -> None:
@@ -214,6 +213,13 @@ class Ledger:
     def _open(self) -> int:
         flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
         return os.open(self._file(self._number), flags, 0o644)
+
+    def _drop_cleared(self) -> None:
+        """What precedes a segment without state: only a clearing begins one, and it may have been killed."""
+        if not self._file(self._number).with_suffix(".state").exists():
+            for number in self._numbers():
+                if number < self._number:
+                    self._remove(number)
 
     def _drop_oldest(self) -> None:
         sizes = {number: self._file(number).stat().st_size for number in self._numbers()}

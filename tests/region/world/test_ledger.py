@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -225,6 +226,33 @@ def test_positions_go_on_after_a_clearing(tmp_path: Path) -> None:
     assert [each.at for page in ledger.pages(Query(), after=before) for each in page] == [1]
     assert len(files(tmp_path)) == 1
     assert Ledger(tmp_path).counts.table([])["verdicts"] == {"accepted": 1}
+
+
+def test_a_clearing_that_was_killed_is_finished_at_the_next_start(tmp_path: Path) -> None:
+    ledger = filled(tmp_path, 100)
+    number = ledger.position().segment + 1
+    (tmp_path / f"{number:06}.jsonl").touch()
+    again = Ledger(tmp_path)
+    assert again.counts.table([])["verdicts"] == {}
+    assert list(again.search(Query())) == []
+    assert files(tmp_path) == [f"{number:06}.jsonl"]
+
+
+@given(st.integers(0, 3000))
+def test_wherever_the_last_line_is_torn_all_before_it_is_there(cut: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        ledger = Ledger(Path(folder))
+        ledger.append([accepted(number) for number in range(20)])
+        ledger.close()
+        file = Path(folder) / "000001.jsonl"
+        octets = file.read_bytes()[:cut]
+        file.write_bytes(octets)
+        again = Ledger(Path(folder))
+        again.append([accepted(99)])
+        whole = octets.count(b"\n")
+        assert [each.at for each in again.search(Query())] == [*range(whole), 99]
+        assert again.counts.table([])["verdicts"] == {"accepted": whole + 1}
+        again.close()
 
 
 def test_a_full_disk_at_rotation_leaves_the_segment_growing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
