@@ -23,11 +23,12 @@ stamp=$(cat "$recipe"/go.mod "$recipe"/go.sum "$recipe"/build.sh | sha256sum | c
 cache=$cache_root/pulumi/$version-$stamp
 mkdir -p "$cache_root/pulumi" || fail "cannot write $cache_root (set POSTROAD_CACHE to a folder you own)"
 
-if [ ! -e "$cache/.complete" ]; then
+whole() { [ -e "$cache/.complete" ] && [ -x "$cache/pulumi" ] && [ -x "$cache/pulumi-language-python-exec" ]; }
+if ! whole; then
     # One build at a time; whoever waited finds the finished one.
     exec 9>"$cache_root/pulumi/.lock"
     flock 9
-    if [ ! -e "$cache/.complete" ]; then
+    if ! whole; then
         command -v go >/dev/null || fail "no Go compiler on PATH; run: make env"
         partial=$(mktemp -d "$cache_root/pulumi/.build.XXXXXX")
         trap 'rm -rf "$partial"' EXIT

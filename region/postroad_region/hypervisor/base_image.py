@@ -56,9 +56,19 @@ def ensure(cache: Path) -> str:
         if not tar.exists():
             _bootstrap(tar)
         if not succeeds(["podman", "image", "exists", image]):
-            run(["podman", "import", "-q", str(tar), image], timeout=BUILD_SECONDS)
+            try:
+                _import(tar, image)
+            except RegionError:
+                # A tar that a power cut has truncated would fail for ever.
+                tar.unlink()
+                _bootstrap(tar)
+                _import(tar, image)
     run(["podman", "tag", image, CURRENT])
     return image
+
+
+def _import(tar: Path, image: str) -> None:
+    run(["podman", "import", "-q", str(tar), image], timeout=BUILD_SECONDS)
 
 
 def _bootstrap(tar: Path) -> None:
