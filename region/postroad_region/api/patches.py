@@ -6,6 +6,10 @@ Applied once, by importing this module, before the backends are used.
 from __future__ import annotations
 
 from postroad_region.api import (  # noqa: F401
+    certificates,
+    elbv2_balancers,
+    elbv2_listeners,
+    elbv2_targets,
     instance_types,
     launch_templates,
     load_balancer_names,

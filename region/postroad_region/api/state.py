@@ -19,6 +19,7 @@ from typing import Any
 
 import dill
 import moto.backends
+from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from moto.s3.models import FakeKey
@@ -30,6 +31,7 @@ FORMAT = 1
 # KMS keys are held as these, which don't pickle.
 PRIVATE_KEYS = (rsa.RSAPrivateKey, ec.EllipticCurvePrivateKey, ed25519.Ed25519PrivateKey)
 SERVICES = (
+    "acm",
     "autoscaling",
     "cloudwatch",
     "ec2",
@@ -140,6 +142,8 @@ class _Pickler(dill.Pickler):
         if isinstance(obj, PRIVATE_KEYS):
             encoding, form = serialization.Encoding.DER, serialization.PrivateFormat.PKCS8
             return (_private_key, (obj.private_bytes(encoding, form, serialization.NoEncryption()),))
+        if isinstance(obj, x509.Certificate):
+            return (_certificate, (obj.public_bytes(serialization.Encoding.DER),))
         return NotImplemented
 
 
@@ -202,6 +206,10 @@ FakeKey.__getstate__ = _key_state
 
 def _private_key(der: bytes) -> Any:
     return serialization.load_der_private_key(der, password=None)
+
+
+def _certificate(der: bytes) -> Any:
+    return x509.load_der_x509_certificate(der)
 
 
 def _parameters(attributes: dict[str, Any], items: list[tuple[str, list[Any]]]) -> Any:
