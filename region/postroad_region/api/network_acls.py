@@ -1,4 +1,4 @@
-"""Network ACLs where moto isn't EC2: entries that don't exist, and rules that don't parse.
+"""Network ACLs where moto isn't EC2: entries that don't exist, rules that don't parse, and rules for ICMP.
 
 https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
 """
@@ -10,6 +10,7 @@ from typing import Any
 
 from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models.network_acls import NetworkAclBackend
+from moto.ec2.responses.network_acls import NetworkACLs
 
 _HIGHEST_RULE = 32766
 
@@ -47,6 +48,13 @@ def _is_default(entry: dict[str, Any]) -> bool:
     return int(entry["rule_number"]) == _HIGHEST_RULE + 1 and entry["rule_action"] == "deny"
 
 
+def _get_param(response: Any, name: str, *args: Any, **kwargs: Any) -> Any:
+    """ICMP's type and code under the name that the call has."""
+    return _original_get_param(response, name.replace("Icmp.", "IcmpTypeCode."), *args, **kwargs)
+
+
+_original_get_param = NetworkACLs._get_param
+NetworkACLs._get_param = _get_param
 _original_create = NetworkAclBackend.create_network_acl_entry
 NetworkAclBackend.delete_network_acl_entry = _delete_entry
 NetworkAclBackend.create_network_acl_entry = _create_entry

@@ -10,26 +10,22 @@ from typing import Any
 from moto.ec2.models import ec2_backends
 
 from postroad_region import addresses
-from postroad_region.api import elbv2_snapshot
+from postroad_region.api.network_rules import acl_of_subnets, network_acl, security_group
 from postroad_region.api.patches import DELETED_VOLUMES
 from postroad_region.api.public_addresses import public_of, reverse_names
-from postroad_region.balancer.model import Balancer
-from postroad_region.fabric.model import Fabric, Interface, Route, RouteTable, Rule, SecurityGroup, Subnet
+from postroad_region.fabric.model import Fabric, Interface, Route, RouteTable, Subnet
 from postroad_region.hypervisor.model import Instance
-
-PROTOCOLS = {"-1": "all", "tcp": "tcp", "udp": "udp", "icmp": "icmp"}
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The wanted fabric and instances, volumes whose data may go, PTR names by public address, and balancers."""
+    """The wanted fabric and instances, the volumes whose data may go, and the PTR names by public address."""
 
     fabric: Fabric
     instances: tuple[Instance, ...]
     deleted_volumes: tuple[str, ...]
     volumes: tuple[str, ...]
     reverse: tuple[tuple[str, str], ...] = ()
-    balancers: tuple[Balancer, ...] = ()
 
 
 def take(account: str, region: str) -> Snapshot:
@@ -38,6 +34,7 @@ def take(account: str, region: str) -> Snapshot:
     tables = {table.id: table for table in backend.route_tables.values()}
     vpcs = tuple((vpc.id, IPv4Network(vpc.cidr_block)) for vpc in backend.vpcs.values() if _in_box(vpc.cidr_block))
     networks = dict(vpcs)
+    acls = acl_of_subnets(backend)
     subnets = {
         subnet.id: Subnet(
             id=subnet.id,
@@ -45,6 +42,7 @@ def take(account: str, region: str) -> Snapshot:
             network=IPv4Network(subnet.cidr_block),
             zone=subnet.availability_zone,
             route_table=_table_of(subnet, tables),
+            acl=acls.get(subnet.id, ""),
         )
         for zone in backend.subnets.values()
         for subnet in zone.values()
@@ -58,25 +56,18 @@ def take(account: str, region: str) -> Snapshot:
         if (instance := _instance(described, backend, subnets, networks, account, region))
     )
     running = [instance for instance in instances if instance.state == "running"]
-    groups = {group.id: group for in_vpc in backend.groups.values() for group in in_vpc.values()}
+    groups = [group for in_vpc in backend.groups.values() for group in in_vpc.values()]
     fabric = Fabric(
         vpcs=vpcs,
         subnets=tuple(subnets.values()),
         route_tables=tuple(_route_table(tables[i], backend) for i in sorted(used)),
-        groups=(
-            *(_group(group, groups) for group in groups.values() if group.vpc_id in networks),
-            elbv2_snapshot.UNFILTERED,
-        ),
-        interfaces=(
-            *(interface for instance in running for interface in instance.interfaces),
-            *elbv2_snapshot.interfaces(account, region, subnets),
-        ),
+        groups=tuple(security_group(group, backend) for group in groups if group.vpc_id in networks),
+        interfaces=tuple(interface for instance in running for interface in instance.interfaces),
+        acls=tuple(network_acl(acl) for acl in backend.network_acls.values() if acl.vpc_id in networks),
     )
     volumes = tuple(backend.volumes)
     deleted = tuple(backend.__dict__.get(DELETED_VOLUMES, ()))
-    reverse = tuple(sorted(reverse_names(account, region).items()))
-    balancers = elbv2_snapshot.balancers(account, region, subnets)
-    return Snapshot(fabric, instances, deleted, volumes, reverse, balancers)
+    return Snapshot(fabric, instances, deleted, volumes, tuple(sorted(reverse_names(account, region).items())))
 
 
 def _in_box(cidr: str) -> bool:
@@ -122,25 +113,6 @@ def _target(route: Any) -> str:
         return "peering" if route.vpc_pcx._status.code == "active" else "blackhole"
     gateway = route.gateway
     return "internet" if gateway is not None and gateway.id.startswith("igw-") else "blackhole"
-
-
-def _group(group: Any, groups: dict[str, Any]) -> SecurityGroup:
-    return SecurityGroup(
-        id=group.id,
-        ingress=tuple(rule for r in group.ingress_rules if (rule := _rule(r, groups))),
-        egress=tuple(rule for r in group.egress_rules if (rule := _rule(r, groups))),
-    )
-
-
-def _rule(rule: Any, groups: dict[str, Any]) -> Rule | None:
-    protocol = PROTOCOLS.get(str(rule.ip_protocol))
-    cidr = rule.ip_range.get("CidrIp")
-    other = rule.source_group.get("GroupId") if rule.source_group else None
-    if protocol is None or (not cidr and other not in groups):
-        return None
-    ports = None if rule.from_port in (None, -1) else (int(rule.from_port), int(rule.to_port))
-    networks = (IPv4Network(cidr, strict=False),) if cidr else ()
-    return Rule(protocol, ports, networks, (str(other),) if other else ())
 
 
 def _instance(

@@ -14,11 +14,18 @@ from typing import Any
 from postroad_region import addresses
 from postroad_region.command import run, run_json, succeeds
 from postroad_region.fabric.model import Fabric, Interface
-from postroad_region.fabric.ruleset import INTERNET, UPLINK
+from postroad_region.fabric.security import INTERNET, UPLINK
 
 # Holds the addresses that the fabric itself answers on.
 ROUTER = "lo"
 WAN = "wan0"
+# How long a security group remembers an idle flow, in seconds (EC2's defaults).
+# https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/security-group-connection-tracking.html#connection-tracking-timeouts
+TRACKING_TIMEOUTS = {
+    "net.netfilter.nf_conntrack_tcp_timeout_established": "432000",
+    "net.netfilter.nf_conntrack_udp_timeout": "30",
+    "net.netfilter.nf_conntrack_udp_timeout_stream": "180",
+}
 INSTANCE = re.compile(r"i-[0-9a-f]{17}")
 
 
@@ -73,6 +80,7 @@ def ensure_backbone(internet_addresses: Iterable[str]) -> None:
         "net.ipv4.conf.default.rp_filter": "0",
         # The router's own addresses are many; answer ARP on each link for all of them.
         "net.ipv4.conf.all.arp_ignore": "0",
+        **TRACKING_TIMEOUTS,
     })  # fmt: skip
     _batch(None, [f"route replace {addresses.VPC_RANGE} dev {addresses.UPLINK_HOST} src {addresses.CONTROLLER}"])
 

@@ -67,8 +67,19 @@ def chain(text: str, name: str) -> list[str]:
 
 
 def test_a_group_is_reached_only_from_what_its_rules_name() -> None:
-    assert chain(ruleset(FABRIC), "in_sg_proxy") == ["ip saddr @sg_mta tcp dport 1080 accept"]
-    assert chain(ruleset(FABRIC), "in_sg_mta") == []
+    text = ruleset(FABRIC)
+    assert rules_of(text, PROXY, "enter", "oifname") == [
+        "ip saddr @sg_mta tcp dport 1080 goto tracked_in",
+        "counter drop",
+    ]
+    assert rules_of(text, MTA, "enter", "oifname") == ["counter drop"]
+
+
+def rules_of(text: str, interface: Interface, chain_name: str, selector: str) -> list[str]:
+    """The chain that the interface's link is sent to."""
+    rule = next(rule for rule in chain(text, chain_name) if rule.startswith(f"{selector} vmap"))
+    target = rule.split(f'"{interface.link}" : goto ')[1].split(",")[0].split(" ")[0]
+    return chain(text, target)
 
 
 def test_a_private_subnet_has_no_way_to_the_internet() -> None:
@@ -99,7 +110,7 @@ def test_public_addresses_map_one_to_one_both_ways() -> None:
 
 
 def test_s3_answers_only_where_a_route_leads_to_it() -> None:
-    rule = next(rule for rule in chain(ruleset(FABRIC), "input") if "443" in rule)
+    rule = next(rule for rule in chain(ruleset(FABRIC), "services") if "443" in rule)
     assert "10.20.1.0/24" in rule
     assert "10.20.2.0/24" not in rule
 
