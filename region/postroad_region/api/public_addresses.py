@@ -108,7 +108,8 @@ def _associate(self: ElasticIPAddresses) -> ActionResult:
     self.error_on_dryrun()
     if eip.eni is not None and (eip.eni.id, eip.private_ip_address) == (eni.id, private):
         return ActionResult({"AssociationId": eip.association_id})
-    if eip.eni is not None and str(self._get_param("AllowReassociation")).lower() != "true":
+    # Reassociation is automatic unless the call says false (API reference, AssociateAddress).
+    if eip.eni is not None and str(self._get_param("AllowReassociation")).lower() == "false":
         raise ResourceAlreadyAssociatedError(eip.allocation_id)
     for other in list(backend.addresses):
         if other.eni is not None and (other is eip or (other.eni.id, other.private_ip_address) == (eni.id, private)):

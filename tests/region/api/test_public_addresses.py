@@ -3,7 +3,9 @@
 from typing import Any
 
 from moto.ec2.models import ec2_backends
+from postroad_region.api import snapshot
 from postroad_region.api.public_addresses import public_of, reverse_names
+from postroad_region.dns.tree import reverse_zones
 
 ACCOUNT, REGION = "123456789012", "us-east-1"
 
@@ -108,6 +110,11 @@ def test_a_reverse_name_needs_its_forward_record_first(aws: Any) -> None:
         "PtrRecord": "mail-a.postroad.test.",
     }
     assert reverse_names(ACCOUNT, REGION) == {public: "mail-a.postroad.test."}
+    assert snapshot.take(ACCOUNT, REGION).reverse == ((public, "mail-a.postroad.test."),)
+    zones, problems = reverse_zones(dict(snapshot.take(ACCOUNT, REGION).reverse))
+    assert problems == []
+    owner = ".".join(reversed(public.split("."))) + ".in-addr.arpa."
+    assert any(f"{owner} 300 IN PTR mail-a.postroad.test." in zone.text() for zone in zones)
 
 
 def test_an_address_with_a_reverse_name_is_not_released(aws: Any) -> None:

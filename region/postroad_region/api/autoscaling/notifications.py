@@ -36,8 +36,9 @@ def held(group: Any, hook: Any, hold: Hold, instance: str, now: float) -> None:
         "Origin": "EC2" if launching else "AutoScalingGroup",
         "Destination": "AutoScalingGroup" if launching else "EC2",
     }
-    if hook.notification_metadata:
-        common["NotificationMetadata"] = hook.notification_metadata
+    metadata = getattr(hook, "notification_metadata", None)
+    if metadata:
+        common["NotificationMetadata"] = metadata
     if hook.notification_target_arn:
         send(group, hook.notification_target_arn, {**_envelope(group, now), **common})
     kind = "EC2 Instance-launch Lifecycle Action" if launching else "EC2 Instance-terminate Lifecycle Action"
