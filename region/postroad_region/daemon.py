@@ -35,7 +35,7 @@ PULSE_SECONDS = 1.0
 
 
 class Daemon:
-    """Owns the API, the metadata service, the reconciler, DNS and the world, for as long as it lives."""
+    """Owns the API, the metadata service, the reconciler, the balancers, DNS and the world, as long as it lives."""
 
     def __init__(self, paths: Paths) -> None:
         self._paths = paths
@@ -55,14 +55,19 @@ class Daemon:
         guard.raise_guard()
         seed.prepare(self._paths.api_state)
         # moto reads its environment when it is imported.
-        from postroad_region.api import console, patches, snapshot  # noqa: F401
+        from postroad_region.api import console, elbv2_targets, patches, snapshot  # noqa: F401
+        from postroad_region.api.autoscaling.observation import seen
         from postroad_region.api.server import Api
         from postroad_region.api.state import StateFile
         from postroad_region.api.zones import hosted_zones
+        from postroad_region.balancer.balancers import Balancers
         from postroad_region.internet import Internet
         from postroad_region.reconciler import Reconciler
 
         internet = Internet(self._paths)
+        balancers = Balancers(self._paths, self._woken.set)
+        elbv2_targets.observed = balancers.states
+        seen.unhealthy_targets, seen.draining_targets = balancers.unhealthy_targets, balancers.draining_targets
         links.ensure_backbone(internet.addresses())
         volumes.prepare(self._paths.instances)
         state = StateFile(self._paths.api_state)
@@ -72,8 +77,9 @@ class Daemon:
         api.status = lambda: {
             "pid": os.getpid(),
             "running": reconciler.outcome.running,
-            "faults": {**reconciler.outcome.faults, **internet.faults},
+            "faults": {**reconciler.outcome.faults, **balancers.faults, **internet.faults},
             "settled": not self._woken.is_set(),
+            "balancers": balancers.status(),
             **internet.status(),
         }
         api.context = self._context
@@ -90,7 +96,7 @@ class Daemon:
             woken = self._woken.wait(IDLE_SECONDS)
             if self._stopping.is_set():
                 break
-            if woken or reconciler.needs_look() or internet.needs_look():
+            if woken or reconciler.needs_look() or balancers.needs_look() or internet.needs_look():
                 self._woken.clear()
                 try:
                     with api.lock:
@@ -100,10 +106,12 @@ class Daemon:
                     self._by_address.update({str(i.address): i for i in wanted.instances})
                     self._endpoints = {table.id: table.endpoint for table in wanted.fabric.route_tables}
                     reconciler.reconcile(wanted)
-                    internet.apply(wanted, zones)
+                    balancers.apply(wanted.balancers)
+                    internet.apply(wanted, zones, balancers.names())
                 except Exception as error:  # a fault of ours in one pass mustn't take the API away
                     log.exception("pass failed")
                     internet.faults["pass"] = f"{type(error).__name__}: {error}"
+        balancers.close()
         api.stop()
         metadata.stop()
 

@@ -4,7 +4,7 @@ change.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -12,6 +12,7 @@ import structlog
 from postroad_region import addresses
 from postroad_region.api.snapshot import Snapshot
 from postroad_region.dns import DnsDesired, DnsPlane, Vpc
+from postroad_region.dns.balancer_names import balancer_zones
 from postroad_region.dns.desired import HostedZone
 from postroad_region.errors import RegionError
 from postroad_region.fabric import links
@@ -47,14 +48,21 @@ class Internet:
         """Whether the world wants other zones answered than at the last `apply`."""
         return failing_providers(self._world_state) != self._failing
 
-    def apply(self, wanted: Snapshot, zones: list[HostedZone]) -> None:
-        """Have DNS and world as they should be; what fails is in `faults` and tried again at the next call."""
+    def apply(
+        self, wanted: Snapshot, zones: list[HostedZone], balancers: Mapping[str, Sequence[str]] | None = None
+    ) -> None:
+        """Have DNS and world as they should be; what fails is in `faults` and tried again at the next call.
+
+        Args:
+            balancers: the addresses that load balancers' names lead to.
+        """
         self.faults = {}
         world = self._load()
         self._failing = failing_providers(self._world_state)
         self._attempt("addresses", self._hold_addresses)
         desired = DnsDesired(
-            hosted_zones=zones,
+            hosted_zones=[*zones, *balancer_zones(balancers or {})],
+            alias_targets=balancers or {},
             provider_zones=published_zones(world, self._world_state),
             reverse={**reverse_names(world), **dict(wanted.reverse)},
             vpcs=[

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 from postroad_region import addresses, guard, keys, preflight, supervisor
+from postroad_region.balancer.balancers import Balancers
 from postroad_region.daemon import status
 from postroad_region.errors import RegionError
 from postroad_region.fabric import links
@@ -53,6 +54,7 @@ def down(paths: Paths, progress: Progress) -> None:
     progress("daemon")
     supervisor.process(paths).stop(deadline=30)
     Internet(paths).stop()
+    Balancers(paths).stop()
     progress("hosts")
     for instance_id in hosts.all_hosts():
         hosts.remove(instance_id)
