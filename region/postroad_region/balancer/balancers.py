@@ -38,6 +38,7 @@ class Balancers:
     Args:
         changed: called, in a thread of its own, when a target became healthy or unhealthy.
         enter: the command prefix that runs a command in a node's network namespace.
+        namespaces: the folder of named network namespaces; those of nodes that aren't wanted are removed.
     """
 
     def __init__(
@@ -46,11 +47,13 @@ class Balancers:
         changed: Callable[[], None] = lambda: None,
         *,
         enter: Callable[[str], Sequence[str]] = lambda name: ("nsenter", f"--net={NAMESPACES / name}"),
+        namespaces: Path = NAMESPACES,
     ) -> None:
         self._state_dir = paths.state / "balancers"
         self._run_dir = paths.run / "balancers"
         self._changed = changed
         self._enter = enter
+        self._namespaces = namespaces
         self._balancers: tuple[Balancer, ...] = ()
         self._seen: dict[str, dict[tuple[str, str], Sighting]] = {}
         self._up: dict[str, frozenset[tuple[str, str]]] = {}
@@ -186,7 +189,7 @@ class Balancers:
     def _present(self) -> set[str]:
         """Nodes that left a trace on the machine."""
         folders = {path.name for path in self._state_dir.glob(f"{PREFIX}*")}
-        return folders | {path.name for path in NAMESPACES.glob(f"{PREFIX}*")}
+        return folders | {path.name for path in self._namespaces.glob(f"{PREFIX}*")}
 
     def _remove(self, name: str) -> None:
         self._server(name).stop()
