@@ -10,22 +10,25 @@ from typing import Any
 from moto.ec2.models import ec2_backends
 
 from postroad_region import addresses
+from postroad_region.api import elbv2_snapshot
 from postroad_region.api.network_rules import acl_of_subnets, network_acl, security_group
 from postroad_region.api.patches import DELETED_VOLUMES
 from postroad_region.api.public_addresses import public_of, reverse_names
+from postroad_region.balancer.model import Balancer
 from postroad_region.fabric.model import Fabric, Interface, Route, RouteTable, Subnet
 from postroad_region.hypervisor.model import Instance
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The wanted fabric and instances, the volumes whose data may go, and the PTR names by public address."""
+    """The wanted fabric and instances, volumes whose data may go, PTR names by public address, and balancers."""
 
     fabric: Fabric
     instances: tuple[Instance, ...]
     deleted_volumes: tuple[str, ...]
     volumes: tuple[str, ...]
     reverse: tuple[tuple[str, str], ...] = ()
+    balancers: tuple[Balancer, ...] = ()
 
 
 def take(account: str, region: str) -> Snapshot:
@@ -61,13 +64,21 @@ def take(account: str, region: str) -> Snapshot:
         vpcs=vpcs,
         subnets=tuple(subnets.values()),
         route_tables=tuple(_route_table(tables[i], backend) for i in sorted(used)),
-        groups=tuple(security_group(group, backend) for group in groups if group.vpc_id in networks),
-        interfaces=tuple(interface for instance in running for interface in instance.interfaces),
+        groups=(
+            *(security_group(group, backend) for group in groups if group.vpc_id in networks),
+            elbv2_snapshot.UNFILTERED,
+        ),
+        interfaces=(
+            *(interface for instance in running for interface in instance.interfaces),
+            *elbv2_snapshot.interfaces(account, region, subnets),
+        ),
         acls=tuple(network_acl(acl) for acl in backend.network_acls.values() if acl.vpc_id in networks),
     )
     volumes = tuple(backend.volumes)
     deleted = tuple(backend.__dict__.get(DELETED_VOLUMES, ()))
-    return Snapshot(fabric, instances, deleted, volumes, tuple(sorted(reverse_names(account, region).items())))
+    reverse = tuple(sorted(reverse_names(account, region).items()))
+    balancers = elbv2_snapshot.balancers(account, region, subnets)
+    return Snapshot(fabric, instances, deleted, volumes, reverse, balancers)
 
 
 def _in_box(cidr: str) -> bool:
