@@ -13,11 +13,13 @@ ANSIBLE = Path(__file__).parents[2] / "ansible"
 
 def launch(tier: str, zone: str, environment: str = "local") -> str:
     tags = {"Project": "postroad", "Environment": environment, "Tier": tier, "Name": f"{tier}-{zone[-1]}"}
-    started = boto3.client("ec2").run_instances(
+    ec2 = boto3.client("ec2")
+    here = [{"Name": "availability-zone", "Values": [zone]}]
+    started = ec2.run_instances(
         ImageId="ami-12c6146b",
         MinCount=1,
         MaxCount=1,
-        Placement={"AvailabilityZone": zone},
+        SubnetId=ec2.describe_subnets(Filters=here)["Subnets"][0]["SubnetId"],
         TagSpecifications=[
             {"ResourceType": "instance", "Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}
         ],
