@@ -74,12 +74,14 @@ class Daemon:
         state.load()
         api = Api(state, self._woken.set)
         reconciler = Reconciler(self._paths, self._paths.base_image.read_text().strip())
+        seen.impaired_instances = reconciler.injected.impaired
         api.status = lambda: {
             "pid": os.getpid(),
             "running": reconciler.outcome.running,
             "faults": {**reconciler.outcome.faults, **balancers.faults, **internet.faults},
             "settled": not self._woken.is_set(),
             "balancers": balancers.status(),
+            "injected": reconciler.injected.status(self._woken.set),
             **internet.status(),
         }
         api.context = self._context

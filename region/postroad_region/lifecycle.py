@@ -11,6 +11,7 @@ from postroad_region.balancer.balancers import Balancers
 from postroad_region.daemon import status
 from postroad_region.errors import RegionError
 from postroad_region.fabric import links
+from postroad_region.faults.enforcer import Enforcer
 from postroad_region.hypervisor import base_image, hosts, volumes
 from postroad_region.internet import Internet
 from postroad_region.paths import Paths
@@ -56,10 +57,13 @@ def down(paths: Paths, progress: Progress) -> None:
     Internet(paths).stop()
     Balancers(paths).stop()
     progress("hosts")
-    for instance_id in hosts.all_hosts():
+    for instance_id, host in hosts.all_hosts().items():
+        if host.running:
+            Enforcer.release_host(host.pid)
         hosts.remove(instance_id)
         links.remove_instance(instance_id)
     volumes.release_all(paths.instances)
+    volumes.unmount_all(paths.volumes)
     progress("networks")
     for name in links.instance_namespaces():
         links.remove_instance(name)

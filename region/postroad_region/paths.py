@@ -26,6 +26,11 @@ class Paths:
         return self.state / "volumes"
 
     @property
+    def faults(self) -> Path:
+        """What is injected."""
+        return self.state / "faults.json"
+
+    @property
     def instances(self) -> Path:
         """One folder for each instance: what the region gives to its host."""
         return self.state / "instances"

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -16,6 +17,8 @@ from postroad_region.errors import RegionError
 from postroad_region.fabric import links
 from postroad_region.fabric.model import Fabric
 from postroad_region.fabric.ruleset import ruleset
+from postroad_region.faults.enforcer import Enforcer
+from postroad_region.faults.file import FaultsFile
 from postroad_region.hypervisor import hosts, volumes
 from postroad_region.hypervisor.hosts import Host
 from postroad_region.hypervisor.model import Instance
@@ -26,6 +29,8 @@ log = structlog.get_logger("reconciler")
 # A full look at links and containers without any change in the API: catches what someone changed by hand.
 FULL_LOOK_SECONDS = 60.0
 STARTS_AT_ONCE = 3
+# The subject of what can't be injected.
+INJECTED = "injected"
 
 
 @dataclass(slots=True)
@@ -45,20 +50,27 @@ class Reconciler:
         self._fabric: Fabric | None = None
         self._pids: dict[str, int] = {}
         self._looked = 0.0
+        self.injected = Enforcer(FaultsFile(paths.faults), paths.volumes)
         self.outcome = Outcome()
 
     def needs_look(self) -> bool:
         """Whether something may differ though the API didn't change: a host's first process is gone, or it is time."""
-        if time.monotonic() - self._looked > FULL_LOOK_SECONDS or self.outcome.faults:
+        if time.monotonic() - self._looked > FULL_LOOK_SECONDS or self.outcome.faults or self.injected.needs_look():
             return True
         return any(not Path(f"/proc/{pid}").exists() for pid in self._pids.values())
 
     def reconcile(self, snapshot: Snapshot) -> Outcome:
         """One pass over everything; what failed is in the outcome and tried again at the next."""
         outcome = Outcome()
+        self._attempt(INJECTED, outcome, lambda: self._begin_injected(snapshot))
         self._attempt("fabric", outcome, lambda: self._apply_fabric(snapshot.fabric))
+        self._attempt(INJECTED, outcome, lambda: self.injected.apply_network(snapshot.fabric))
         self._attempt("hosts", outcome, lambda: self._apply_hosts(snapshot, outcome))
         self._attempt("volumes", outcome, lambda: self._drop_deleted_volumes(snapshot))
+        attached = sorted({volume for instance in snapshot.instances for volume in instance.volumes})
+        self._attempt(INJECTED, outcome, lambda: self.injected.apply_to_volumes(attached))
+        if not any(subject.startswith(INJECTED) for subject in outcome.faults):
+            self.injected.end()
         for subject, reason in outcome.faults.items():
             if self.outcome.faults.get(subject) != reason:
                 log.warning("fault", subject=subject, reason=reason)
@@ -72,6 +84,10 @@ class Reconciler:
         except (RegionError, OSError) as error:
             outcome.faults[subject] = str(error)
 
+    def _begin_injected(self, snapshot: Snapshot) -> None:
+        states = {instance.id: instance.state for instance in snapshot.instances}
+        self.injected.begin(instances=states, volumes=snapshot.volumes)
+
     def _apply_fabric(self, fabric: Fabric) -> None:
         links.ensure_routers(fabric)
         for interface in fabric.interfaces:
@@ -84,34 +100,43 @@ class Reconciler:
         present = hosts.all_hosts()
         wanted = {instance.id: instance for instance in snapshot.instances}
         for instance_id in sorted(set(present) - set(wanted)):
-            self._attempt(instance_id, outcome, lambda i=instance_id: self._remove(i))  # type: ignore[misc]
+            self._attempt(instance_id, outcome, lambda h=present[instance_id]: self._remove(h))  # type: ignore[misc]
+        sizes = dict(snapshot.sizes)
         with ThreadPoolExecutor(STARTS_AT_ONCE) as pool:
             list(
                 pool.map(
-                    lambda i: self._attempt(i.id, outcome, lambda: self._apply(i, present.get(i.id))), wanted.values()
+                    lambda i: self._attempt(i.id, outcome, lambda: self._apply(i, present.get(i.id), sizes)),
+                    wanted.values(),
                 )
             )
         self._drop_leftovers(set(wanted))
         after = hosts.all_hosts()
         self._pids = {host.instance_id: host.pid for host in after.values() if host.running}
+        for instance_id, pid in self._pids.items():
+            inject = partial(self.injected.apply_to_host, instance_id, pid)
+            self._attempt(f"{INJECTED} {instance_id}", outcome, inject)
         outcome.running = len(self._pids)
 
-    def _apply(self, instance: Instance, host: Host | None) -> None:
+    def _apply(self, instance: Instance, host: Host | None, sizes: dict[str, int]) -> None:
         folder = self._paths.instances / instance.id
         if instance.state == "running":
             if host is None:
                 image = hosts.image_for(instance.image, base_ami=BASE_AMI, base_image=self._base_image)
                 hosts.create(instance, image=image, folder=folder)
                 log.info("created", instance=instance.id, name=instance.tags.get("Name"), address=str(instance.address))
-            volumes.ensure_attached(self._paths.volumes, folder, instance.volumes)
-            if host is None or not host.running:
+            volumes.ensure_attached(self._paths.volumes, folder, instance.volumes, sizes)
+            if (host is None or not host.running) and not self.injected.is_dead(instance.id):
                 hosts.start(instance.id)
                 log.info("started", instance=instance.id, name=instance.tags.get("Name"))
         elif host is not None and host.running:
+            self.injected.release_host(host.pid)
             hosts.stop(instance.id)
             log.info("stopped", instance=instance.id)
 
-    def _remove(self, instance_id: str) -> None:
+    def _remove(self, host: Host) -> None:
+        instance_id = host.instance_id
+        if host.running:
+            self.injected.release_host(host.pid)
         hosts.remove(instance_id)
         volumes.release(self._paths.instances / instance_id)
         links.remove_instance(instance_id)

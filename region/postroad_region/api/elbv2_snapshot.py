@@ -46,6 +46,7 @@ def interfaces(account: str, region: str, subnets: Mapping[str, Subnet]) -> tupl
             mac=eni.mac_address,
             groups=tuple(sorted(group.id for group in eni.group_set)) or (UNFILTERED.id,),
             public=tuple((IPv4Address(inside), IPv4Address(outside)) for inside, outside in public_of(eni)),
+            kind="balancer",
         )
         for balancer in elbv2_backends[account][region].load_balancers.values()
         if balancer.type == "network"

@@ -21,7 +21,11 @@ from postroad_region.hypervisor.model import Instance
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The wanted fabric and instances, volumes whose data may go, PTR names by public address, and balancers."""
+    """The wanted fabric and instances, volumes whose data may go, PTR names by public address, and balancers.
+
+    Args:
+        sizes: GiB by volume.
+    """
 
     fabric: Fabric
     instances: tuple[Instance, ...]
@@ -29,6 +33,7 @@ class Snapshot:
     volumes: tuple[str, ...]
     reverse: tuple[tuple[str, str], ...] = ()
     balancers: tuple[Balancer, ...] = ()
+    sizes: tuple[tuple[str, int], ...] = ()
 
 
 def take(account: str, region: str) -> Snapshot:
@@ -78,7 +83,8 @@ def take(account: str, region: str) -> Snapshot:
     deleted = tuple(backend.__dict__.get(DELETED_VOLUMES, ()))
     reverse = tuple(sorted(reverse_names(account, region).items()))
     balancers = elbv2_snapshot.balancers(account, region, subnets)
-    return Snapshot(fabric, instances, deleted, volumes, reverse, balancers)
+    sizes = tuple((volume.id, int(volume.size)) for volume in backend.volumes.values() if volume.size)
+    return Snapshot(fabric, instances, deleted, volumes, reverse, balancers, sizes)
 
 
 def _in_box(cidr: str) -> bool:
