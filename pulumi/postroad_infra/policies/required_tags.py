@@ -14,6 +14,7 @@ GROUP = "aws:autoscaling/group:Group"
 WITHOUT_TAGS = frozenset(
     {
         "aws:autoscaling/lifecycleHook:LifecycleHook",
+        "aws:ec2/eipDomainName:EipDomainName",
         "aws:ec2/networkAclRule:NetworkAclRule",
         "aws:ec2/route:Route",
         "aws:ec2/routeTableAssociation:RouteTableAssociation",
