@@ -112,7 +112,10 @@ def _create(self: AutoScalingResponse) -> ActionResult:
         for hook in hooks:
             backend.lifecycle_hooks.pop(f"{name}_{hook['LifecycleHookName']}", None)
         raise
-    _set_extras(self, backend.autoscaling_groups[name])
+    group = backend.autoscaling_groups[name]
+    # AWS's default is none; moto takes 0 for 300.
+    group.health_check_grace_period = self._get_int_param("HealthCheckGracePeriod") or 0
+    _set_extras(self, group)
     return result
 
 

@@ -42,6 +42,18 @@ def run(now: float) -> bool:
     return changed
 
 
+def follow(backend: Any, now: float) -> bool:
+    """Evaluate composite alarms, whose rules may look at one that just changed; whether any changed too."""
+    composite = [_evaluate(backend, alarm, now) for alarm in backend.alarms.values() if alarm.rule]
+    return any(composite)
+
+
+def leave(alarm: Any, now: float) -> None:
+    """Leave the alarm's state as it is until its next period ends: someone set it."""
+    if not alarm.rule:
+        alarm.__dict__[_DUE] = math.floor(now / period_of(alarm))
+
+
 def period_of(alarm: Any) -> int:
     """How many seconds one of the alarm's data points covers."""
     if alarm.period:

@@ -92,7 +92,7 @@ def _put_composite(self: CloudWatchResponse) -> ActionResult:
         rule=text,
         tags=self._get_param("Tags", []),
     )
-    alarms.run(clock.now())
+    alarms.follow(self.cloudwatch_backend, clock.now())
     return EmptyResult()
 
 
@@ -123,8 +123,9 @@ def _set_state(backend: Any, alarm_name: str, reason: str, reason_data: str, sta
     if state_value != old:
         alarms.note(alarm, "StateUpdate", f"Alarm updated from {old} to {state_value}")
         value = None if alarm.rule or alarm.threshold is None else _beyond(alarm)
+        alarms.leave(alarm, clock.now())
         alarms.act(backend, alarm, old, value)
-        alarms.run(clock.now())
+        alarms.follow(backend, clock.now())
 
 
 def _beyond(alarm: Any) -> float:

@@ -160,7 +160,8 @@ def test_targets_drain_before_the_hook_begins(group: Any, aws: Any, time: Any, s
     group.call("set_desired_capacity", DesiredCapacity=0)
     assert group.states == ["Terminating"]
     assert group.activities()[0]["StatusCode"] == "WaitingForELBConnectionDraining"
-    assert aws.elbv2.describe_target_health(TargetGroupArn=target)["TargetHealthDescriptions"] == []
+    health = aws.elbv2.describe_target_health(TargetGroupArn=target)["TargetHealthDescriptions"]
+    assert [item["TargetHealth"]["State"] for item in health] == ["draining"]
     seen.draining_targets = lambda: frozenset()
     time.passes(1)
     assert group.states == ["Terminating:Wait"]
