@@ -122,6 +122,14 @@ def _create_group(backend: Any, name: str, **kwargs: Any) -> Any:
     """A network load balancer's HTTP check takes 200 to 399 and asks for / unless told otherwise."""
     matcher = kwargs.get("matcher")
     group = _original_create_group(backend, name, **kwargs)
+    if group.protocol in NETWORK:
+        group.attributes |= {
+            "deregistration_delay.connection_termination.enabled": "false",
+            "preserve_client_ip.enabled": "true" if group.target_type == "instance" else "false",
+            "proxy_protocol_v2.enabled": "false",
+            "target_health_state.unhealthy.connection_termination.enabled": "true",
+            "target_health_state.unhealthy.draining_interval_seconds": "0",
+        }
     if group.protocol in NETWORK and group.health_check_protocol in ("HTTP", "HTTPS"):
         group.matcher = matcher or {"HttpCode": "200-399"}
         group.health_check_path = group.health_check_path or "/"

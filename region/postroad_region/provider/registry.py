@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from .resource import Resource
 from .services import (
+    acm,
     autoscaling,
     autoscaling_policies,
     cloudwatch,
@@ -28,6 +29,7 @@ from .services import (
 )
 
 _MODULES = (
+    acm,
     autoscaling,
     autoscaling_policies,
     servicequotas,

@@ -64,6 +64,28 @@ class World:
         return self.once("other", lambda: self.ec2.create_vpc(CidrBlock="10.21.0.0/16")["Vpc"]["VpcId"])
 
     @property
+    def certificate(self) -> str:
+        """A certificate whose validation record is in place."""
+
+        def make() -> str:
+            arn = self.acm.request_certificate(DomainName="smtp.validated.test", ValidationMethod="DNS")[
+                "CertificateArn"
+            ]
+            described = self.acm.describe_certificate(CertificateArn=arn)["Certificate"]
+            record = described["DomainValidationOptions"][0]["ResourceRecord"]
+            values = [{"Value": record["Value"]}]
+            entry = {"Name": record["Name"], "Type": "CNAME", "TTL": 60, "ResourceRecords": values}
+            zone = self.route53.create_hosted_zone(Name="validated.test", CallerReference="validated")["HostedZone"][
+                "Id"
+            ]
+            self.route53.change_resource_record_sets(
+                HostedZoneId=zone, ChangeBatch={"Changes": [{"Action": "CREATE", "ResourceRecordSet": entry}]}
+            )
+            return str(arn)
+
+        return str(self.once("certificate", make))
+
+    @property
     def subnet(self) -> str:
         return self.once("subnet", lambda: self._subnet(9))
 
@@ -985,6 +1007,22 @@ SERVICES = (
         "tags.Hand",
     ),
     Case(
+        "aws:acm/certificate:Certificate",
+        lambda w: {"domainName": "smtp.postroad.test", "validationMethod": "DNS", "tags": TAGS},
+        None,
+        lambda w, i, s: w.acm.delete_certificate(CertificateArn=i),
+        "",
+    ),
+    Case(
+        "aws:acm/certificateValidation:CertificateValidation",
+        lambda w: {"certificateArn": w.certificate, "validationRecordFqdns": ["_x.smtp.postroad.test"]},
+        None,
+        lambda w, i, s: w.acm.delete_certificate(CertificateArn=i),
+        "",
+        aside=frozenset({"validationRecordFqdns"}),
+        stays=True,
+    ),
+    Case(
         "aws:lb/targetGroup:TargetGroup",
         lambda w: {
             "name": "mta",
@@ -995,6 +1033,7 @@ SERVICES = (
             "preserveClientIp": "false",
             "deregistrationDelay": 120,
             "healthCheck": {"protocol": "HTTP", "port": "8025", "path": "/ready", "interval": 10},
+            "targetHealthStates": [{"enableUnhealthyConnectionTermination": False}],
             "tags": TAGS,
         },
         lambda w: {

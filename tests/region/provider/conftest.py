@@ -16,13 +16,15 @@ from typing import Any
 import boto3
 import pytest
 from moto.moto_api._internal.models import moto_api_backend
-from postroad_region.api import patches  # noqa: F401 - changes moto
+from postroad_region.api import certificates, patches  # noqa: F401 - changes moto
 from postroad_region.api.server import Api
 from postroad_region.api.state import StateFile
+from postroad_region.ca import ensure_authority
 from postroad_region.provider import configuration, server
 from postroad_region.provider.lifecycle import Lifecycle
 
 SERVICES = (
+    "acm",
     "ec2",
     "autoscaling",
     "route53",
@@ -49,6 +51,15 @@ def _client(url: str, service: str) -> Any:
         aws_access_key_id="postroad",
         aws_secret_access_key="postroad",
     )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _authority(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Certificates come from an authority of the tests' own."""
+    made = ensure_authority(tmp_path_factory.mktemp("ca"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(certificates, "authority", lambda: made)
+        yield
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Any
 from ..cloud import Cloud
 from ..resource import Autoname, Resource, Task, delete_when_free, only, unless_gone
 from ..schema import State, block, block_set, blocks, boolean, flag, from_aws, integer, string, to_aws
-from .elbv2 import Document, attribute_state, attributes, create, get, tags, write_tags
+from .elbv2 import Document, attribute_state, attributes, create, get, tags, text, write_tags
 
 _GROUP_ATTRIBUTES = {
     "deregistration_delay.timeout_seconds": integer("deregistrationDelay", aws=None, default=300),
@@ -14,6 +14,15 @@ _GROUP_ATTRIBUTES = {
     "load_balancing.cross_zone.enabled": string("loadBalancingCrossZoneEnabled", aws=None, computed=True),
     "preserve_client_ip.enabled": flag("preserveClientIp", aws=None, computed=True),
     "proxy_protocol_v2.enabled": boolean("proxyProtocolV2", aws=None, default=False),
+}
+# What becomes of connections to a target that became unhealthy.
+_UNHEALTHY_ATTRIBUTES = {
+    "target_health_state.unhealthy.connection_termination.enabled": boolean(
+        "enableUnhealthyConnectionTermination", aws=None, required=True
+    ),
+    "target_health_state.unhealthy.draining_interval_seconds": integer(
+        "unhealthyDrainingInterval", aws=None, default=0
+    ),
 }
 _HEALTH = (
     boolean("enabled", aws="HealthCheckEnabled", default=True),
@@ -37,6 +46,7 @@ _GROUP = (
     string("ipAddressType", computed=True, replaces=True),
     block("healthCheck", aws=None, computed=True, fields=_HEALTH),
     *_GROUP_ATTRIBUTES.values(),
+    blocks("targetHealthStates", aws=None, computed=True, fields=tuple(_UNHEALTHY_ATTRIBUTES.values())),
 )
 
 
@@ -65,6 +75,13 @@ def _settle_group(task: Task, identifier: str) -> None:
     if not task.fresh and task.touches("healthCheck"):
         task.cloud.call("elbv2", "modify_target_group", TargetGroupArn=identifier, **_health(task))
     wanted = attributes(_GROUP_ATTRIBUTES, task)
+    if task.touches("targetHealthStates") and task.get("targetHealthStates"):
+        unhealthy = task.get("targetHealthStates")[0]
+        wanted += [
+            {"Key": key, "Value": text(unhealthy[prop.name])}
+            for key, prop in _UNHEALTHY_ATTRIBUTES.items()
+            if unhealthy.get(prop.name) is not None
+        ]
     if wanted:
         task.cloud.call("elbv2", "modify_target_group_attributes", TargetGroupArn=identifier, Attributes=wanted)
 
@@ -78,6 +95,9 @@ def _read_group(cloud: Cloud, identifier: str, known: Mapping[str, Any]) -> Stat
     if (group.get("Matcher") or {}).get("HttpCode"):
         health["matcher"] = group["Matcher"]["HttpCode"]
     state = attribute_state(_GROUP_ATTRIBUTES, told)
+    unhealthy = attribute_state(_UNHEALTHY_ATTRIBUTES, told)
+    if unhealthy:
+        state["targetHealthStates"] = [unhealthy]
     return {
         **from_aws(_GROUP, group),
         "name": group["TargetGroupName"],
