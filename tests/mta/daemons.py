@@ -110,16 +110,20 @@ class MtaDaemon(Daemon):
         smart_host: int | None = None,
         spool: str = "./spool",
         min_free: str = "0B",
+        relay_from: str = "127.0.0.0/8",
+        proxy_from: str = "",
         more: str = "",
         **options: Any,
     ) -> None:
         self.port = free_port()
         admin = free_port()
         routing = f'smart_host = "127.0.0.1:{smart_host}"' if smart_host is not None else ""
+        balancers = f'proxy_from = ["{proxy_from}"]' if proxy_from else ""
         config = f"""
 [listeners.submission]
 address = "127.0.0.1:{self.port}"
-relay_from = ["127.0.0.0/8"]
+relay_from = ["{relay_from}"]
+{balancers}
 hostname = "mta.test"
 [spool]
 path = "{spool}"

@@ -10,6 +10,8 @@ from typing import Any, cast
 
 import h11
 
+from postroad.wire.proxy_protocol import HeaderError, without_header
+
 _MAX_REQUEST = 64 << 10
 _TIMEOUT = 10.0
 
@@ -88,6 +90,8 @@ class _AdminConnection(asyncio.Protocol):
     def __init__(self, server: AdminServer) -> None:
         self._server = server
         self._connection = h11.Connection(h11.SERVER, max_incomplete_event_size=_MAX_REQUEST)
+        # A load balancer's probe begins with a PROXY header too; it is passed over, and nobody is believed for it.
+        self._opening: bytes | None = b""
         self._transport: asyncio.Transport
         self._timer: asyncio.TimerHandle
 
@@ -101,14 +105,25 @@ class _AdminConnection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._transport.is_closing():
             return
-        self._connection.receive_data(data)
         try:
+            if self._opening is not None:
+                self._opening += data
+                after = without_header(self._opening)
+                if after is None:
+                    return
+                data, self._opening = after, None
+                if not data:
+                    return
+            self._connection.receive_data(data)
             event = self._connection.next_event()
             if not isinstance(event, h11.Request):
                 return
             headers = {name.decode().lower(): value.decode("latin-1") for name, value in event.headers}
             peer = str(self._transport.get_extra_info("peername")[0])
             answer = self._server.answer(event.method.decode(), event.target.decode("latin-1"), headers, peer)
+        except HeaderError:
+            self._transport.abort()
+            return
         except h11.RemoteProtocolError as error:
             answer = Answer.text(f"bad request: {error}", error.error_status_hint)
         self._send(answer)

@@ -4,11 +4,13 @@ import asyncio
 import contextlib
 import ipaddress
 import socket
+from collections.abc import Iterable
 from functools import lru_cache
 
 from postroad.ingress.reception import Reception
 from postroad.ingress.session import IngressSession
 from postroad.metrics import MtaMetrics
+from postroad.proxy.access import IpNetwork
 from postroad.settings.mta import ListenerSettings
 from postroad.smtp.events import CommandRefused, MessageReceived
 from postroad.smtp.server import ServerLimits, ServerProtocol
@@ -29,22 +31,18 @@ class Listener:
         self._server: asyncio.Server | None = None
         self._draining = False
         self._empty = asyncio.Event()
-        self.may_relay = lru_cache(4096)(self._judge)
+        self.may_relay = lru_cache(4096)(lambda peer: _within(peer, settings.relay_from))
+        self.is_balancer = lru_cache(256)(lambda peer: _within(peer, settings.proxy_from))
         metrics.sessions.labels("in").set_function(lambda: len(self._sessions))
 
     async def start(self, listener: socket.socket) -> None:
         """Accept from now on."""
         self._server = await self.loop.create_server(lambda: IngressSession(self), sock=listener, backlog=1024)
 
-    def _judge(self, peer: str) -> bool:
-        address = ipaddress.ip_address(peer.partition("%")[0])
-        mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-        address = mapped or address
-        return any(address.version == net.version and address in net for net in self._settings.relay_from)
-
-    def new_protocol(self, peer: str) -> ServerProtocol:
-        """The state machine for a client."""
-        return ServerProtocol(hostname=self._hostname, may_relay=self.may_relay(peer), limits=self._limits)
+    def new_protocol(self, peer: str, *, probe: bool) -> ServerProtocol:
+        """The state machine for a client; a load balancer's own probe sends nothing, wherever it comes from."""
+        may_relay = not probe and self.may_relay(peer)
+        return ServerProtocol(hostname=self._hostname, may_relay=may_relay, limits=self._limits)
 
     def admit(self, session: IngressSession) -> bool:
         """Whether there is room for one more session; it is counted then."""
@@ -64,6 +62,11 @@ class Listener:
         """A session has a whole message."""
         self._reception.receive(session, event, self._hostname)
 
+    def header_refused(self, peer: str, reason: str) -> None:
+        """A load balancer's connection didn't begin with a PROXY header."""
+        self._metrics.refused.labels("proxy_header").inc()
+        self._reception.header_refused(peer, reason)
+
     def command_refused(self, session: IngressSession, event: CommandRefused) -> None:
         """A session refused a command."""
         self._reception.command_refused(session, event)
@@ -80,3 +83,10 @@ class Listener:
                 await asyncio.wait_for(self._empty.wait(), grace)
         for session in list(self._sessions):
             session.abort()
+
+
+def _within(peer: str, networks: Iterable[IpNetwork]) -> bool:
+    address = ipaddress.ip_address(peer.partition("%")[0])
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    address = mapped or address
+    return any(address.version == net.version and address in net for net in networks)

@@ -81,6 +81,10 @@ class Reception:
         if event.verb != "DATA":
             self._log.info("rejection", peer=session.peer, verb=event.verb, reply=event.reply)
 
+    def header_refused(self, peer: str, reason: str) -> None:
+        """Note that a load balancer's connection was closed for want of a PROXY header."""
+        self._log.warning("proxy_header", peer=peer, reason=reason)
+
     def _message(self, event: MessageReceived, session: Submitter, facts: HeaderFacts, hostname: str) -> Message:
         now = time.time()
         envelope = event.envelope

@@ -24,6 +24,9 @@ class ListenerSettings(Settings):
 
     address: Listen = Field(description='Where to listen: "address:port" or "systemd:NAME".')
     relay_from: tuple[Network, ...] = Field((), description="Networks whose hosts may send; nobody else may.")
+    proxy_from: tuple[Network, ...] = Field(
+        (), description="Load balancers: their connections begin with a PROXY header, whose address is the one judged."
+    )
     hostname: HostName | None = Field(None, description="Name in banner and Received; the host's own if left out.")
     max_sessions: int = Field(2000, ge=1, le=100_000, description="Connections at a time; more get 421.")
     max_message_size: Size = option("50MiB", ge=1024, le=1 << 30, description="Announced as SIZE.")

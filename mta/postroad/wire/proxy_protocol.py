@@ -97,6 +97,18 @@ def _parse_v2(data: bytes) -> tuple[ProxyHeader, int] | None:
     return ProxyHeader(source, source_port, destination, destination_port), 16 + size
 
 
+def without_header(data: bytes) -> bytes | None:
+    """What follows a version 2 header, or all of `data` if it doesn't begin with one; None if that can't be told yet.
+
+    Raises:
+        HeaderError: it begins like one and is none.
+    """
+    if not data.startswith(SIGNATURE):
+        return None if SIGNATURE.startswith(data) else data
+    parsed = _parse_v2(data)
+    return None if parsed is None else data[parsed[1] :]
+
+
 def encode_v2(source: IpAddress, source_port: int, destination: IpAddress, destination_port: int) -> bytes:
     """A version 2 header without TLVs.
 

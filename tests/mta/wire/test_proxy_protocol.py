@@ -4,7 +4,7 @@ import ipaddress
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from postroad.wire.proxy_protocol import SIGNATURE, HeaderError, encode_v2, parse_header
+from postroad.wire.proxy_protocol import SIGNATURE, HeaderError, encode_v2, parse_header, without_header
 
 A = ipaddress.ip_address("10.0.0.1")
 B = ipaddress.ip_address("192.0.2.25")
@@ -69,3 +69,18 @@ def test_wrong_headers_are_errors(data: bytes) -> None:
 def test_garbage_raises_nothing_else(data: bytes, signed: bool) -> None:
     with contextlib.suppress(HeaderError):
         parse_header((SIGNATURE if signed else b"") + data)
+
+
+@given(st.ip_addresses(v=4), st.integers(0, 65535), st.binary(max_size=40))
+def test_what_follows_a_header_is_found_however_it_arrives(
+    source: ipaddress.IPv4Address, port: int, behind: bytes
+) -> None:
+    header = encode_v2(source, port, B, 25)
+    assert without_header(header + behind) == behind
+    for end in range(len(header)):
+        assert without_header(header[:end]) is None
+
+
+@given(st.binary(min_size=1, max_size=40).filter(lambda data: data[:1] != b"\r"))
+def test_what_does_not_begin_with_a_header_is_all_there_is(data: bytes) -> None:
+    assert without_header(data) == data
