@@ -11,6 +11,7 @@ import structlog
 import typer
 from rich.console import Console
 
+from postroad_region.commands import disk, faults, host, limit, partition, zone
 from postroad_region.errors import RegionError
 from postroad_region.paths import paths
 
@@ -80,6 +81,19 @@ def supervise() -> None:
     from postroad_region import supervisor
 
     raise typer.Exit(supervisor.supervise())
+
+
+for command in (
+    limit.limit,
+    zone.zone,
+    partition.partition,
+    disk.disk,
+    host.freeze,
+    host.thaw,
+    host.kill,
+    faults.faults,
+):
+    app.command()(command)
 
 
 def main() -> None:

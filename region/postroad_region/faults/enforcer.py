@@ -58,7 +58,7 @@ class Enforcer:
 
     def end(self) -> None:
         """What `begin` read is true now."""
-        if self._applied != self._begun:
+        if (self._applied or Faults()) != self._begun:
             log.info("injected", **self._begun.document())
         self._applied = self._begun
 

@@ -7,10 +7,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
-
 from postroad_region.errors import RegionError
 
 # As many characters of the instance id as the inventory's names end with.
@@ -76,6 +72,10 @@ class Inventory:
     """What the API says that exists."""
 
     def __init__(self, url: str) -> None:
+        # Only here: importing them takes longer than all else that the command does.
+        import boto3
+        from botocore.config import Config
+
         self._ec2: Any = boto3.client(
             "ec2",
             endpoint_url=url,
@@ -109,6 +109,8 @@ class Inventory:
         return [str(subnet["AvailabilityZone"]) for page in self._ask("describe_subnets") for subnet in page["Subnets"]]
 
     def _ask(self, operation: str, **parameters: Any) -> list[dict[str, Any]]:
+        from botocore.exceptions import BotoCoreError, ClientError
+
         try:
             return list(self._ec2.get_paginator(operation).paginate(**parameters))
         except (BotoCoreError, ClientError) as error:
