@@ -572,6 +572,42 @@ COMPUTE = (
     Case(
         "aws:autoscaling/group:Group",
         lambda w: {
+            "name": "postroad-local-mta-b",
+            "minSize": 1,
+            "maxSize": 2,
+            "launchTemplate": {"id": w.template, "version": "1"},
+            "vpcZoneIdentifiers": [w.subnet],
+            "protectFromScaleIn": True,
+            "initialLifecycleHooks": [
+                {
+                    "name": "drain",
+                    "lifecycleTransition": "autoscaling:EC2_INSTANCE_TERMINATING",
+                    "heartbeatTimeout": 30,
+                    "defaultResult": "CONTINUE",
+                }
+            ],
+            "instanceRefresh": {
+                "strategy": "Rolling",
+                "preferences": {
+                    "autoRollback": True,
+                    "checkpointPercentages": [50, 100],
+                    "checkpointDelay": "60",
+                    "instanceWarmup": "30",
+                    "alarmSpecification": {"alarms": ["deferrals"]},
+                },
+            },
+            "waitForCapacityTimeout": "0",
+            "forceDelete": True,
+            "tags": [],
+        },
+        lambda w: {"launchTemplate": {"id": w.template, "version": "$Latest"}},
+        lambda w, i, s: w.autoscaling.update_auto_scaling_group(AutoScalingGroupName=i, MaxSize=3),
+        "maxSize",
+        label="refreshed",
+    ),
+    Case(
+        "aws:autoscaling/group:Group",
+        lambda w: {
             "minSize": 0,
             "maxSize": 0,
             "launchTemplate": {"id": w.template, "version": "$Latest"},

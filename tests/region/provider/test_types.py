@@ -106,3 +106,13 @@ def test_a_delete_removes_it_and_may_be_repeated(made: Any, lifecycle: Lifecycle
     if not case.stays:
         assert lifecycle.read(resource, created.id, created.state, inputs) is None
     lifecycle.delete(resource, "thing", created.id, created.state, seconds=20)
+
+
+def test_a_group_of_protected_instances_is_emptied_before_its_deletion(lifecycle: Lifecycle, world: Any) -> None:
+    resource = registry.RESOURCES["aws:autoscaling/group:Group"]
+    template = {"id": world.template, "version": "1"}
+    sizes = {"minSize": 2, "maxSize": 2, "launchTemplate": template, "vpcZoneIdentifiers": [world.subnet]}
+    inputs = checked(resource, {}, {"name": "mta", "protectFromScaleIn": True, "tags": [], **sizes})
+    created = lifecycle.create(resource, "thing", inputs)
+    lifecycle.delete(resource, "thing", created.id, created.state, seconds=20)
+    assert world.autoscaling.describe_auto_scaling_groups()["AutoScalingGroups"] == []

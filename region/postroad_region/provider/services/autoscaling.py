@@ -284,11 +284,16 @@ def _read_group(cloud: Cloud, identifier: str, known: Mapping[str, Any]) -> Stat
 
 def _delete_group(task: Task, identifier: str) -> None:
     """Empty the group, wait for its instances to end (hooks included), then remove it; at once with `forceDelete`."""
-    call, force = task.cloud.call, bool(task.state.get("forceDelete"))
-    if _group(task.cloud, identifier) is None:
+    call, force, group = task.cloud.call, bool(task.state.get("forceDelete")), _group(task.cloud, identifier)
+    if group is None:
         return
     if not force:
         call("autoscaling", "update_auto_scaling_group", **{_NAME: identifier}, MinSize=0, MaxSize=0, DesiredCapacity=0)
+        held = [item["InstanceId"] for item in group.get("Instances") or [] if item.get("ProtectedFromScaleIn")]
+        # AWS takes 50 at once.
+        for batch in (held[first : first + 50] for first in range(0, len(held), 50)):
+            names = {_NAME: identifier, "InstanceIds": batch}
+            call("autoscaling", "set_instance_protection", **names, ProtectedFromScaleIn=False)
         task.cloud.wait_until(
             lambda: not (_group(task.cloud, identifier) or {}).get("Instances"),
             seconds=task.patience,
