@@ -38,9 +38,10 @@ def acl_chains(fabric: Fabric) -> Iterator[str]:
     outward = dispatch("iifname", _boundary(fabric.interfaces, leaving, "leaves"))
     inward = dispatch("oifname", _boundary(fabric.interfaces, entering, "enters"))
     services = addresses.SERVICES
-    yield from chain("acl_forward", [*outward, *inward], hook=_hook("forward"))
-    yield from chain("acl_input", [f"ip daddr {services} {rule}" for rule in outward], hook=_hook("input"))
-    yield from chain("acl_output", [f"ip saddr {services} {rule}" for rule in inward], hook=_hook("output"))
+    if outward or inward:
+        yield from chain("acl_forward", [*outward, *inward], hook=_hook("forward"))
+        yield from chain("acl_input", [f"ip daddr {services} {rule}" for rule in outward], hook=_hook("input"))
+        yield from chain("acl_output", [f"ip saddr {services} {rule}" for rule in inward], hook=_hook("output"))
 
 
 def lets_all(entries: Iterable[AclEntry]) -> bool:
