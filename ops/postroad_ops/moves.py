@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
+
 from rich.console import Console
 
 from postroad_ops import artifacts, places
+from postroad_ops.faults import OperationError
 from postroad_ops.lock import operation
 from postroad_ops.steps import Steps
 from postroad_ops.up import STACK, ansible_environment, changed, wait_for_hosts
+
+# `<version>-<first 12 digits of the sha256 of the manifest>`, as `package` names them.
+RELEASE = re.compile(r"[0-9][0-9A-Za-z.+]*-[0-9a-f]{12}")
 
 
 def deploy(console: Console, release: str) -> None:
@@ -23,6 +29,11 @@ def deploy(console: Console, release: str) -> None:
                 "release in the bucket", lambda: artifacts.publish_release(STACK), summary=lambda r: r[0].id
             )
             release = artifact.id
+        elif not RELEASE.fullmatch(release):
+            raise OperationError(
+                f"{release!r} is no release: it would look like 0.1.0-4ac0b48eb6eb",
+                remedy="name one that `make package` has printed, or RELEASE=latest for this checkout",
+            )
         _play(steps, "deploy.yml", ["-e", f"release={release}"])
 
 

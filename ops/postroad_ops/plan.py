@@ -25,6 +25,7 @@ def plan(console: Console, name: str) -> None:
         OperationError: unknown stack, wrong settings, a policy violated.
     """
     stack.check_name(name)
+    stack.check_settings(name)
     steps = Steps(console, places.ROOT / ".cache" / "plan.log")
     with contextlib.ExitStack() as resources:
         scratch = resources.enter_context(tempfile.TemporaryDirectory(prefix="postroad-plan-"))

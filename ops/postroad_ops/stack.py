@@ -43,6 +43,20 @@ def check_name(stack: str) -> None:
         raise OperationError(f"there is no stack {stack!r}", remedy=f"choose one of {', '.join(places.STACKS)}")
 
 
+def check_settings(stack: str, *, folder: Path = places.ROOT / "pulumi") -> None:
+    """Refuse settings that are wrong, in any project, before anything is touched.
+
+    Raises:
+        OperationError: a stack file can't be read, or says what can't be; each problem is a line.
+    """
+    # Here, because the settings' library takes a moment to load.
+    from postroad_infra.settings.__main__ import ALL, check
+
+    problems = [str(problem) for problem in check(ALL, stack, folder=folder)]
+    if problems:
+        raise OperationError("\n".join(problems), remedy="mend it and repeat the command")
+
+
 def environment(stack: str, *, provider_port: int | None) -> dict[str, str]:
     """What `pulumi` gets beside the caller's environment.
 

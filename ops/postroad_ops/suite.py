@@ -25,7 +25,13 @@ SHELL_SCRIPTS = (
     "region/postroad_region/hypervisor/image/customize.sh",
 )
 PYTHON_TREES = ("mta", "region", "ops", "bench", "pulumi", "tests", "ansible")
-MYPY_TREES = ("mta/postroad", "region/postroad_region", "ops/postroad_ops", "bench/postroad_bench", "pulumi/postroad_infra")
+MYPY_TREES = (
+    "mta/postroad",
+    "region/postroad_region",
+    "ops/postroad_ops",
+    "bench/postroad_bench",
+    "pulumi/postroad_infra",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ def up(console: Console, *, verbose: bool = False) -> None:
     Raises:
         OperationError: a step failed; running again continues.
     """
+    stack.check_settings(STACK)
     steps = Steps(console, places.ROOT / ".cache" / "up.log", verbose=verbose)
     steps.run("region", [places.program("postroad-region"), "up"], remedy=AGAIN)
     apply_stacks(steps)
