@@ -1,5 +1,7 @@
 """The mail of a stack: MTAs, proxies, spools and addresses in every zone, and the domain that mail comes from."""
 
+from postroad_infra.front_door import FrontDoor, FrontDoorArgs
+from postroad_infra.front_door_listeners import FrontDoorListeners, FrontDoorListenersArgs
 from postroad_infra.mail_cell import MailCell, MailCellArgs
 from postroad_infra.mail_tiers import MTA, PROXY, MailTiers, TierArgs
 from postroad_infra.sending_domain import SendingDomain, SendingDomainArgs
@@ -20,6 +22,17 @@ tiers = MailTiers(
         tags=tags,
     ),
 )
+front_door = settings.front_door and FrontDoor(
+    "front-door",
+    FrontDoorArgs(
+        network=network,
+        tiers=tiers,
+        settings=settings.front_door,
+        submission_clients=[str(clients) for clients in settings.mta.submission_clients],
+        protection=settings.protection,
+        tags=tags,
+    ),
+)
 cells = {
     zone: MailCell(
         f"cell-{letter(zone)}",
@@ -31,6 +44,7 @@ cells = {
             proxy=settings.proxy,
             protection=settings.protection,
             tags=tags,
+            mta_target_group_arns=front_door.target_group_arns if front_door else (),
         ),
     )
     for zone in settings.zones
@@ -40,9 +54,24 @@ domain = SendingDomain(
     "domain",
     SendingDomainArgs(domain=settings.domain, addresses=addresses, protection=settings.protection, tags=tags),
 )
+listeners = (
+    front_door
+    and settings.front_door
+    and FrontDoorListeners(
+        "submission",
+        FrontDoorListenersArgs(
+            front_door=front_door,
+            settings=settings.front_door,
+            domain=settings.domain.name,
+            zone_id=domain.zone_id,
+            tags=tags,
+        ),
+    )
+)
 export_outputs(
     MailOutputs(
         domain=settings.domain.name,
+        submission_host=listeners.host if listeners else "",
         domain_zone_id=domain.zone_id,
         name_servers=domain.name_servers,
         sending_addresses={host: eip.public_ip for host, eip in addresses.items()},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -14,7 +15,7 @@ from postroad_infra.zone import letter
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HostGroupArgs:
-    """Where the hosts are, who they are, and what they boot."""
+    """Where the hosts are, who they are, what they boot, and the load balancers' groups that they belong to."""
 
     tier: str
     zone: str
@@ -24,6 +25,7 @@ class HostGroupArgs:
     key_name: pulumi.Input[str]
     fleet: Fleet
     tags: Tags
+    target_group_arns: Sequence[pulumi.Input[str]] = ()
 
 
 class HostGroup(pulumi.ComponentResource):
@@ -76,6 +78,7 @@ class HostGroup(pulumi.ComponentResource):
             desired_capacity=args.fleet.count_per_zone,
             vpc_zone_identifiers=[args.subnet_id],
             launch_template={"id": template.id, "version": template.latest_version.apply(str)},
+            target_group_arns=list(args.target_group_arns) or None,
             health_check_type="EC2",
             wait_for_capacity_timeout="0",
             tags=[{"key": key, "value": value, "propagate_at_launch": True} for key, value in tags.items()],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -18,7 +19,7 @@ from postroad_infra.zone import letter, ordinal
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MailCellArgs:
-    """The zone, its network, what its tiers share with other zones, and the hosts."""
+    """The zone, its network, what its tiers share with other zones, the hosts, and the balancers' groups of MTAs."""
 
     zone: str
     network: NetworkOutputs
@@ -27,6 +28,7 @@ class MailCellArgs:
     proxy: ProxySettings
     protection: Protection
     tags: Tags
+    mta_target_group_arns: Sequence[pulumi.Input[str]] = ()
 
 
 class MailCell(pulumi.ComponentResource):
@@ -52,6 +54,7 @@ class MailCell(pulumi.ComponentResource):
                     key_name=args.network.key_name,
                     fleet=fleet,
                     tags=args.tags,
+                    target_group_arns=args.mta_target_group_arns if tier == MTA else (),
                 ),
                 opts=mine,
             ).group_name

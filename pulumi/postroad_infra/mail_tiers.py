@@ -81,6 +81,7 @@ class MailTiers(pulumi.ComponentResource):
         )
         # Apart from the table of the MTAs, which must exist before the proxies' group can name it.
         mta.allow_egress(Rule(name="relay-to-proxy", port=PROXY_PORT, group_id=proxy.group_id))
+        self.mta = mta
         self.security_group_ids = {MTA: mta.group_id, PROXY: proxy.group_id}
         self.profile_arns = {
             tier: HostRole(tier, HostRoleArgs(tier=tier, tags=tags), opts=mine).profile_arn for tier in (MTA, PROXY)

@@ -68,6 +68,7 @@ class MailOutputs:
     """What the project `mail` gives to the operator: the name servers go to the domain's registrar."""
 
     domain: pulumi.Input[str]
+    submission_host: pulumi.Input[str]
     domain_zone_id: pulumi.Input[str]
     name_servers: pulumi.Input[Sequence[str]]
     sending_addresses: Mapping[str, pulumi.Input[str]]

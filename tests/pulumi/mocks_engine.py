@@ -54,6 +54,13 @@ def computed(kind: str, name: str) -> dict[str, Any]:
             return {"zoneId": f"Z{name}", "nameServers": ["ns-1.example.com", "ns-2.example.com"]}
         case "Eip":
             return {"publicIp": address_of(name), "allocationId": f"eipalloc-{name}"}
+        case "LoadBalancer":
+            return {"dnsName": f"{name}.elb.us-east-1.amazonaws.com", "zoneId": "Z26RNL4JYFTOTI"}
+        case "Certificate":
+            option = {"resourceRecordName": f"_{name}", "resourceRecordType": "CNAME", "resourceRecordValue": "_v.aws"}
+            return {"domainValidationOptions": [option]}
+        case "Record":
+            return {"fqdn": name}
         case "VpcEndpoint":
             return {"prefixListId": f"pl-{name}"}
         case "LaunchTemplate":

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.pulumi.conftest import StackRuns
-from tests.pulumi.mocks_engine import Run
+from tests.pulumi.mocks_engine import Run, run_program, stack_config
 
 
 @pytest.fixture
@@ -17,7 +17,11 @@ def mail(runs: StackRuns) -> Run:
 
 
 def records(run: Run, kind: str) -> dict[str, list[str]]:
-    return {r.inputs["name"]: r.inputs["records"] for r in run.of("Record") if r.inputs["type"] == kind}
+    return {
+        r.inputs["name"]: r.inputs["records"]
+        for r in run.of("Record")
+        if r.inputs["type"] == kind and "records" in r.inputs
+    }
 
 
 def open_ports(run: Run, tier: str, direction: str) -> set[tuple[str, int | None, str]]:
@@ -89,6 +93,7 @@ def test_mtas_take_what_the_plan_says_and_send_nothing_to_the_internet(
     proxies = "aws:ec2/securityGroup:SecurityGroup::proxy"
     assert open_ports(mail, "mta", "Ingress") == {
         ("tcp", 587, "10.20.255.0/24"),
+        ("tcp", 587, "aws:ec2/securityGroup:SecurityGroup::front-door"),
         ("tcp", 8025, "10.20.0.0/16"),
         ("tcp", 22, "10.20.255.0/24"),
     }
@@ -122,3 +127,84 @@ def test_mtas_are_private_and_proxies_public(mail: Run) -> None:
     subnets = {g.inputs["name"].split("-")[-2]: g.inputs["vpcZoneIdentifiers"][0] for g in mail.of("Group")}
     assert "private" in subnets["mta"]
     assert "public" in subnets["proxy"]
+
+
+def with_front_door(stack: str, **changes: Any) -> Run:
+    """The project with other settings of its front door; None takes it away."""
+    config = stack_config("mail", stack)
+    settings = config["mail:settings"]
+    settings["front_door"] = None if changes.get("front_door", True) is None else settings["front_door"] | changes
+    network = run_program("network", stack, stack_config("network", stack), preview=stack != "local")
+    references = {f"organization/network/{stack}": network.outputs}
+    return run_program("mail", stack, config, references=references, preview=stack != "local")
+
+
+def test_the_front_door_is_a_network_balancer_in_every_zones_public_subnet(mail: Run) -> None:
+    (balancer,) = [each.inputs for each in mail.of("LoadBalancer")]
+    assert balancer["loadBalancerType"] == "network"
+    assert len(balancer["name"]) <= 32
+    zones = {g.inputs["name"].rsplit("-", 1)[-1] for g in mail.of("Group")}
+    assert {subnet.rsplit("-", 1)[-1] for subnet in balancer["subnets"]} == zones
+    assert all("public" in subnet for subnet in balancer["subnets"])
+    assert balancer["securityGroups"] == ["aws:ec2/securityGroup:SecurityGroup::front-door"]
+
+
+def test_submission_is_tls_on_587_and_465_with_a_certificate_that_is_issued(mail: Run) -> None:
+    listeners = {each.inputs["port"]: each.inputs for each in mail.of("Listener")}
+    assert set(listeners) == {587, 465}
+    (certificate,) = mail.of("Certificate")
+    assert certificate.inputs["domainName"] == mail.outputs["submission_host"] == f"smtp.{mail.outputs['domain']}"
+    for listener in listeners.values():
+        assert listener["protocol"] == "TLS"
+        assert listener["sslPolicy"] == "ELBSecurityPolicy-TLS13-1-2-2021-06"
+        # What the validation gives, so that no listener comes before the certificate is issued.
+        assert listener["certificateArn"] == "arn:aws:::submission"
+        assert listener["tcpIdleTimeoutSeconds"] == 350
+    (validation,) = mail.of("CertificateValidation")
+    assert validation.inputs["validationRecordFqdns"] == ["submission-validation"]
+
+
+def test_every_mta_group_and_no_other_belongs_to_the_target_group(mail: Run) -> None:
+    (target_group,) = mail.of("TargetGroup")
+    for group in mail.of("Group"):
+        arns = group.inputs.get("targetGroupArns") or []
+        assert arns == (["arn:aws:::front-door-587"] if "-mta-" in group.inputs["name"] else [])
+    inputs = target_group.inputs
+    assert (inputs["port"], inputs["proxyProtocolV2"], inputs["preserveClientIp"]) == (587, True, "false")
+    assert inputs["targetHealthStates"] == [{"enableUnhealthyConnectionTermination": False}]
+    check = inputs["healthCheck"]
+    assert (check["protocol"], check["port"], check["path"]) == ("HTTP", "8025", "/ready")
+
+
+def test_the_name_is_an_alias_to_the_balancer(mail: Run) -> None:
+    (alias,) = [r.inputs for r in mail.of("Record") if "aliases" in r.inputs]
+    assert alias["name"] == mail.outputs["submission_host"]
+    assert alias["aliases"] == [
+        {"name": "front-door.elb.us-east-1.amazonaws.com", "zoneId": "Z26RNL4JYFTOTI", "evaluateTargetHealth": True}
+    ]
+
+
+def test_the_front_door_lets_clients_in_and_talks_with_mtas_alone(runs_of: Callable[..., StackRuns]) -> None:
+    mail = runs_of("local")["mail"]
+    mtas = "aws:ec2/securityGroup:SecurityGroup::mta"
+    assert open_ports(mail, "front-door", "Ingress") == {
+        ("tcp", 587, "10.20.255.0/24"),
+        ("tcp", 465, "10.20.255.0/24"),
+    }
+    assert open_ports(mail, "front-door", "Egress") == {("tcp", 587, mtas), ("tcp", 8025, mtas)}
+
+
+def test_returning_mail_is_let_in_where_the_mtas_have_a_port_for_it() -> None:
+    mail = with_front_door("local", internal=False, returns_port=2525)
+    listeners = {each.inputs["port"]: each.inputs for each in mail.of("Listener")}
+    assert listeners[25]["protocol"] == "TCP"
+    assert {group.inputs["port"] for group in mail.of("TargetGroup")} == {587, 2525}
+    assert ("tcp", 25, "0.0.0.0/0") in open_ports(mail, "front-door", "Ingress")
+    front_door = "aws:ec2/securityGroup:SecurityGroup::front-door"
+    assert ("tcp", 2525, front_door) in open_ports(mail, "mta", "Ingress")
+
+
+def test_a_stack_may_have_no_front_door() -> None:
+    mail = with_front_door("local", front_door=None)
+    assert mail.of("LoadBalancer", "TargetGroup", "Listener", "Certificate") == []
+    assert mail.outputs["submission_host"] == ""

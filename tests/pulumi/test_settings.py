@@ -184,6 +184,30 @@ CIDR_IS = "right is: its addresses, a private range of /16 to /20 that no peer u
         ),
         pytest.param(
             "mail",
+            put(f"{MAIL}/front_door/name", "postroad-local-submission-by-tls"),
+            f"{MAIL_FILE}: mail:settings.front_door.name = 'postroad-local-submission-by-tls': string should have at "
+            "most 26 characters; right is: its name in the account: letters, digits, single hyphens; 26 characters at "
+            "most, e.g. postroad-uat-smtp",
+            id="a balancer's name that is too long",
+        ),
+        pytest.param(
+            "mail",
+            put(f"{MAIL}/front_door/submission_ports", [587, 8025]),
+            f"{MAIL_FILE}: mail:settings.front_door.submission_ports = [587, 8025]: port 8025 serves something else; "
+            "right is: ports with TLS from the first octet (RFC 8314); no STARTTLS, e.g. [587, 465]",
+            id="a listener on a port of something else",
+        ),
+        pytest.param(
+            "mail",
+            put(f"{MAIL}/front_door/returns_port", 2525),
+            f"{MAIL_FILE}: mail:settings.front_door: returns_port: returning mail comes from the internet, which an "
+            "internal balancer isn't part of; right is: name, host, internal, submission_ports, returns_port, "
+            "cross_zone, deregistration_delay_s, idle_timeout_s, health_check; left out: clients go to the MTAs "
+            "themselves, e.g. {name: postroad-uat-smtp}",
+            id="returning mail through an internal balancer",
+        ),
+        pytest.param(
+            "mail",
             put(f"{MAIL}/domain/dmarc/policy", "maybe"),
             f"{MAIL_FILE}: mail:settings.domain.dmarc.policy = 'maybe': input should be 'none', 'quarantine' or "
             "'reject'; right is: none, quarantine or reject, e.g. reject",

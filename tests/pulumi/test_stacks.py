@@ -17,8 +17,11 @@ from tests.pulumi.mocks_engine import Registered, Run
 
 # What the stand-in provider knows; another type works on AWS only, so it must be added there first.
 SUPPORTED = {
+    "acm": "Certificate CertificateValidation",
+    "lb": "LoadBalancer TargetGroup Listener",
     "ec2": "Vpc Subnet InternetGateway RouteTable Route RouteTableAssociation VpcEndpoint VpcPeeringConnection FlowLog "
-    "SecurityGroup NetworkAcl NetworkAclRule Eip KeyPair LaunchTemplate Instance NetworkInterface",
+    "SecurityGroup NetworkAcl NetworkAclRule Eip EipDomainName KeyPair LaunchTemplate Instance "
+    "NetworkInterface",
     "vpc": "SecurityGroupIngressRule SecurityGroupEgressRule",
     "ebs": "Volume",
     "autoscaling": "Group LifecycleHook",
@@ -111,8 +114,8 @@ def test_a_second_zone_changes_no_input_that_would_replace_something(
         for zones in (1, 3)
     )
     changed = {key[1] for key, inputs in one.items() if three[key] != inputs}
-    # Updated in place: the endpoints' route tables, the domain's MX and SPF records.
-    assert changed <= {"mail-s3", "dns-s3", "domain-mx", "domain-spf"}
+    # Updated in place: the endpoints' route tables, the domain's MX and SPF records, the balancer's subnets.
+    assert changed <= {"mail-s3", "dns-s3", "domain-mx", "domain-spf", "front-door"}
 
 
 def test_every_launch_template_demands_imdsv2_and_encrypts_its_root_volume(runs: StackRuns) -> None:

@@ -27,8 +27,12 @@ class PublicIngress:
     port: int
 
 
-LISTED: frozenset[PublicIngress] = frozenset()
-"""All that is open to public addresses: nothing yet. MTAs take mail from ranges inside, resolvers answer the VPCs."""
+LISTED: frozenset[PublicIngress] = frozenset({PublicIngress("front-door", "tcp", 25)})
+"""All that is open to public addresses: returning mail, where a stack has a port for it.
+
+Submission isn't: as long as MTAs know clients by their address alone, it is for ranges inside. Resolvers answer the
+VPCs.
+"""
 
 
 def public_ingress(resource: Resource, listed: Collection[PublicIngress] = LISTED) -> Iterator[str]:

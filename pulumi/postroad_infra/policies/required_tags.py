@@ -13,6 +13,7 @@ GROUP = "aws:autoscaling/group:Group"
 # AWS has no tags for these. A type that isn't here is expected to have them, so a new one is decided on, not forgotten.
 WITHOUT_TAGS = frozenset(
     {
+        "aws:acm/certificateValidation:CertificateValidation",
         "aws:autoscaling/lifecycleHook:LifecycleHook",
         "aws:ec2/eipDomainName:EipDomainName",
         "aws:ec2/networkAclRule:NetworkAclRule",

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from postroad_infra.settings.base import DomainName, Settings
 from postroad_infra.settings.fleet import Fleet
+from postroad_infra.settings.front_door import FrontDoorSettings
 from postroad_infra.settings.project import ProjectSettings
 from postroad_infra.settings.public_key import DkimPublicKey
 
@@ -107,3 +108,9 @@ class MailSettings(ProjectSettings):
     mta: MtaSettings = Field(description="ami, instance_type, count_per_zone, root_volume, spool, submission_clients")
     proxy: ProxySettings = Field(description="ami, instance_type, count_per_zone, root_volume, pool")
     domain: SendingDomain = Field(description="name, dkim, dmarc, ttl_s")
+    front_door: FrontDoorSettings | None = Field(
+        default=None,
+        description="name, host, internal, submission_ports, returns_port, cross_zone, deregistration_delay_s, "
+        "idle_timeout_s, health_check; left out: clients go to the MTAs themselves",
+        examples=["{name: postroad-uat-smtp}"],
+    )
