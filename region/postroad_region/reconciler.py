@@ -15,6 +15,7 @@ from postroad_region.api.seed import BASE_AMI
 from postroad_region.api.snapshot import Snapshot
 from postroad_region.errors import RegionError
 from postroad_region.fabric import links
+from postroad_region.fabric.interfaces import Interfaces
 from postroad_region.fabric.model import Fabric
 from postroad_region.fabric.ruleset import ruleset
 from postroad_region.faults.enforcer import Enforcer
@@ -48,6 +49,7 @@ class Reconciler:
         self._paths = paths
         self._base_image = base_image
         self._fabric: Fabric | None = None
+        self._interfaces = Interfaces()
         self._pids: dict[str, int] = {}
         self._looked = 0.0
         self.injected = Enforcer(FaultsFile(paths.faults), paths.volumes)
@@ -90,8 +92,7 @@ class Reconciler:
 
     def _apply_fabric(self, fabric: Fabric) -> None:
         links.ensure_routers(fabric)
-        for interface in fabric.interfaces:
-            links.ensure_interface(interface)
+        self._interfaces.ensure(fabric.interfaces)
         if fabric != self._fabric:
             links.load_rules(ruleset(fabric))
             self._fabric = fabric

@@ -82,6 +82,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
         monkeypatch.setattr(reconciler, name, made)
     for name in ("freezer", "links"):
         monkeypatch.setattr(enforcer, name, made)
+    monkeypatch.setattr(reconciler, "Interfaces", lambda: made)
     monkeypatch.setattr(enforcer.os, "kill", made.kill)
     monkeypatch.setattr(enforcer.limits, "counters", dict)
     return made
