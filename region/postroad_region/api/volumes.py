@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from moto.ec2.exceptions import EC2ClientError, VolumeInUseError
 from moto.ec2.models.elastic_block_store import EBSBackend
 
 # Volumes whose deletion was answered; the hypervisor drops their data, and no others'.
@@ -23,6 +24,43 @@ def _delete(backend: Any, volume_id: str) -> Any:
     return deleted
 
 
+class ZoneMismatchError(EC2ClientError):
+    """A volume serves instances of its own zone only, in AWS's words."""
+
+    def __init__(self, volume_id: str, instance_id: str) -> None:
+        told = f"The volume '{volume_id}' is not in the same availability zone as instance '{instance_id}'"
+        super().__init__("InvalidVolume.ZoneMismatch", told)
+
+
+class NotAttachedError(EC2ClientError):
+    """A volume that is free can't be detached, in AWS's words."""
+
+    def __init__(self, volume_id: str) -> None:
+        super().__init__("IncorrectState", f"Volume '{volume_id}' is in the 'available' state.")
+
+
+def _attach(backend: Any, volume_id: str, instance_id: str, *args: Any, **kwargs: Any) -> Any:
+    """A volume has one instance, of its own zone (AttachVolume, EC2 API reference)."""
+    volume, instance = backend.get_volume(volume_id), backend.get_instance(instance_id)
+    if volume.attachment:
+        raise VolumeInUseError(volume_id, volume.attachment.instance.id)
+    if volume.zone.name != instance.availability_zone:
+        raise ZoneMismatchError(volume_id, instance_id)
+    return _original_attach(backend, volume_id, instance_id, *args, **kwargs)
+
+
+def _detach(backend: Any, volume_id: str, instance_id: str | None, device_path: str | None) -> Any:
+    """The instance may be left out: a volume has one (DetachVolume, EC2 API reference)."""
+    attachment = backend.get_volume(volume_id).attachment
+    if not attachment:
+        raise NotAttachedError(volume_id)
+    return _original_detach(backend, volume_id, instance_id or attachment.instance.id, device_path or attachment.device)
+
+
+_original_attach = EBSBackend.attach_volume
+_original_detach = EBSBackend.detach_volume
+EBSBackend.attach_volume = _attach
+EBSBackend.detach_volume = _detach
 _original_create = EBSBackend.create_volume
 _original_delete = EBSBackend.delete_volume
 EBSBackend.create_volume = _create
