@@ -7,7 +7,7 @@ STACK ?= local
 COUNT ?= 100
 DOMAIN ?= gmail.test
 
-.PHONY: help env up test down status watch send deploy rollback plan package bench lock format check
+.PHONY: help env up test down status watch send deploy rollback plan package bench soak lock format check
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | while IFS=$$'\t' read -r t d; do printf '  %-10s %s\n' "$$t" "$$d"; done
@@ -47,6 +47,9 @@ package: env ## build the release artifact of this checkout into dist/
 
 bench: env ## measure, and write bench/results/<suite>.json: SUITE=region [ROUNDS=n]
 	@$(BIN)/postroad-bench --suite "$(SUITE)" $(if $(ROUNDS),--rounds $(ROUNDS))
+
+soak: env ## the facts of make test with full counts; writes bench/results/soak.json
+	@$(BIN)/postroad-bench --suite soak
 
 check: env ## lint and types only
 	@$(OPS) check
