@@ -19,6 +19,7 @@ TOOLS = {
     "ip": "iproute2",
     "nsd": "nsd",
     "unbound": "unbound",
+    "mkfs.ext4": "e2fsprogs",
     "mmdebstrap": "mmdebstrap",
     "ssh-keygen": "openssh-client",
     "sysctl": "procps",
