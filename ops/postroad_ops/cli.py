@@ -69,10 +69,10 @@ def send(
     octets: Annotated[int, typer.Option(min=64, max=1_000_000)] = 2048,
     as_json: Json = False,
 ) -> None:
-    """Mail through every MTA, then what became of it."""
+    """Mail through the front door, then what became of it."""
     from postroad_ops import delivery, up
 
-    report = delivery.send(up.ready_mtas(), count, sender=up.SENDER, domain=domain, rate=rate, octets=octets)
+    report = delivery.send(up.submission(), count, sender=up.SENDER, domain=domain, rate=rate, octets=octets)
     if as_json:
         typer.echo(json.dumps(report.as_dict()))
     else:

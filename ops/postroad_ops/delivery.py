@@ -13,6 +13,7 @@ import socket
 import threading
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from email.message import EmailMessage
 from email.utils import formatdate
@@ -25,10 +26,12 @@ from rich.table import Table
 
 from postroad_ops import places
 from postroad_ops.faults import OperationError
+from postroad_ops.front_door import Door
 
 HEADER = "X-Postroad-Send"
 CONNECTIONS_PER_HOST = 4
-SUBMISSION_PORT = 587
+CONNECT_SECONDS = 5.0
+REPLY_SECONDS = 60.0
 ATTEMPTS = 30
 
 
@@ -146,17 +149,17 @@ def message(
 
 
 class Sender:
-    """Submits a batch over several connections to every MTA, going elsewhere when one doesn't take it.
+    """Submits a batch over several connections to every door, going elsewhere when one doesn't take it.
 
     Args:
-        targets: addresses of the MTAs.
+        targets: doors, or addresses of MTAs.
         rate: messages a second at most; None for as fast as they are taken.
         local_part: what recipients' names begin with; the providers treat some in their own ways.
     """
 
     def __init__(
         self,
-        targets: list[str],
+        targets: Sequence[Door | str],
         *,
         sender: str,
         domain: str,
@@ -164,7 +167,7 @@ class Sender:
         rate: float | None,
         local_part: str = "user",
     ) -> None:
-        self._targets = targets
+        self._targets = [Door(target) if isinstance(target, str) else target for target in targets]
         self._sender = sender
         self._domain = domain
         self._octets = octets
@@ -191,7 +194,7 @@ class Sender:
             thread.join()
         return self._accepted, self._refused
 
-    def _work(self, target: str, batch: str, numbers: SimpleQueue[tuple[int, int]], began: float) -> None:
+    def _work(self, target: Door, batch: str, numbers: SimpleQueue[tuple[int, int]], began: float) -> None:
         connection: smtplib.SMTP | None = None
         while True:
             try:
@@ -209,9 +212,7 @@ class Sender:
                 local_part=self._local_part,
             )
             try:
-                connection = connection or smtplib.SMTP(
-                    target, SUBMISSION_PORT, local_hostname="controller", timeout=60
-                )
+                connection = connection or _connect(target)
                 connection.sendmail(self._sender, [recipient], content)
                 with self._lock:
                     self._accepted.add(f"{batch}-{number}")
@@ -236,6 +237,31 @@ class Sender:
             self._refused[str(error)[:160]] += 1
 
 
+def _connect(door: Door) -> smtplib.SMTP:
+    """A session; a door that is gone is told from one that thinks."""
+    if door.name:
+        connection: smtplib.SMTP = _NamedSmtpOverTls(door)
+    else:
+        connection = smtplib.SMTP(door.address, door.port, local_hostname="controller", timeout=CONNECT_SECONDS)
+    if connection.sock is not None:
+        connection.sock.settimeout(REPLY_SECONDS)
+    return connection
+
+
+class _NamedSmtpOverTls(smtplib.SMTP_SSL):
+    """A session with an address whose certificate has a name."""
+
+    def __init__(self, door: Door) -> None:
+        self._name = door.name
+        super().__init__(
+            door.address, door.port, local_hostname="controller", timeout=CONNECT_SECONDS, context=door.tls()
+        )
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        plain = socket.create_connection((host, port), timeout)
+        return self.context.wrap_socket(plain, server_hostname=self._name)
+
+
 def _code(error: Exception) -> int:
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         return max(code for code, _ in error.recipients.values())
@@ -243,7 +269,7 @@ def _code(error: Exception) -> int:
 
 
 def send(
-    targets: list[str],
+    targets: Sequence[Door | str],
     count: int,
     *,
     sender: str,

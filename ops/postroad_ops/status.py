@@ -79,8 +79,22 @@ def look(stack: str = "local") -> Region:
         front_door=_front_door(hosts.client("elbv2", stack), names),
         providers=delivery.providers().counts(),
         faults={str(subject): str(reason) for subject, reason in said.get("faults", {}).items()},
-        injected=[str(fault) for fault in said.get("injected", [])],
+        injected=_injected(said.get("injected", {}), names),
     )
+
+
+def _injected(said: dict[str, Any], names: dict[str, str]) -> list[str]:
+    """A line a kind, hosts by their names: `zones down: us-east-1a`."""
+    lines = []
+    for kind, what in said.items():
+        if kind == "applied" or not what:
+            continue
+        if isinstance(what, str):
+            lines.append(f"{kind}: {what}")
+            continue
+        subjects = [" and ".join(each) if isinstance(each, list) else names.get(each, each) for each in what]
+        lines.append(f"{kind.replace('_', ' ')}: {', '.join(subjects)}")
+    return lines if said.get("applied", True) else [*lines, "not all of it is true yet"]
 
 
 def _addresses(client: Any, stack: str, names: dict[str, str]) -> list[SendingAddress]:

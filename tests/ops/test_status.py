@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from postroad_ops import table
+from postroad_ops import status, table
 from postroad_ops.faults import OperationError
 from postroad_ops.hosts import Answer, Host, answer_of
 from postroad_ops.status import Region, SendingAddress, TargetGroup
@@ -64,6 +64,24 @@ def test_an_address_that_leads_nowhere_and_faults_are_seen() -> None:
     assert "nobody" in text
     assert "dns: nsd is gone" in text
     assert "injected: zone down a" in text
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ({"applied": True}, []),
+        ({"applied": True, "zones_down": ["us-east-1a"]}, ["zones down: us-east-1a"]),
+        ({"applied": True, "partitions": [["us-east-1a", "us-east-1b"]]}, ["partitions: us-east-1a and us-east-1b"]),
+        ({"applied": True, "frozen": ["i-1", "i-2"]}, ["frozen: mta-a, i-2"]),
+        ({"applied": False, "limits": {"i-1": {}}}, ["limits: mta-a", "not all of it is true yet"]),
+        (
+            {"applied": False, "fault": "faults.json is torn"},
+            ["fault: faults.json is torn", "not all of it is true yet"],
+        ),
+    ],
+)
+def test_what_is_injected_is_told_by_kind_and_name(said: dict[str, Any], told: list[str]) -> None:
+    assert status._injected(said, {"i-1": "mta-a"}) == told
 
 
 def test_the_document_for_machines_has_the_providers_at_its_top() -> None:
