@@ -28,11 +28,12 @@ class Profile:
     """The interfaces that have the same security groups, and the rules of those together.
 
     Args:
-        free: no group holds for them and all passes, as with a network load balancer without security groups.
+        balancer: they are load balancers': what passes is always tracked, and without groups all passes.
     """
 
     name: str
-    free: bool
+    groups: tuple[str, ...]
+    balancer: bool
     ingress: tuple[Rule, ...]
     egress: tuple[Rule, ...]
 
@@ -41,9 +42,9 @@ def profiles(fabric: Fabric) -> dict[str, Profile]:
     """The profile of each interface, by its link."""
     known = {group.id: group for group in fabric.groups}
     made: dict[tuple[tuple[str, ...], bool], Profile] = {}
-    for groups, free in sorted({_kind(interface) for interface in fabric.interfaces}):
+    for groups, balancer in sorted({_kind(interface) for interface in fabric.interfaces}):
         ingress, egress = combined(known[group] for group in groups if group in known)
-        made[groups, free] = Profile(f"profile{len(made)}", free, ingress, egress)
+        made[groups, balancer] = Profile(f"profile{len(made)}", groups, balancer, ingress, egress)
     return {interface.link: made[_kind(interface)] for interface in fabric.interfaces}
 
 
@@ -82,7 +83,7 @@ def security_chains(fabric: Fabric) -> Iterator[str]:
 
 
 def _kind(interface: Interface) -> tuple[tuple[str, ...], bool]:
-    return tuple(sorted(interface.groups)), interface.kind == "balancer" and not interface.groups
+    return tuple(sorted(interface.groups)), interface.kind == "balancer"
 
 
 def _distinct(of: dict[str, Profile]) -> list[Profile]:
@@ -96,11 +97,12 @@ def _tracks(side: int) -> str:
 
 def _rules(profile: Profile, *, inward: bool) -> Iterator[str]:
     way = "in" if inward else "out"
-    if profile.free:
+    if profile.balancer and not profile.groups:
         yield f"goto tracked_{way}"
         return
     rules, replies = (profile.ingress, profile.egress) if inward else (profile.egress, profile.ingress)
-    for permission in permissions(rules, replies):
+    # Without a look at the replies all is tracked.
+    for permission in permissions(rules, () if profile.balancer else replies):
         verdict = f"goto tracked_{way}" if permission.tracked else f"goto untracked_{way}"
         yield f"{_match(permission, 'saddr' if inward else 'daddr')}{verdict}"
     yield "counter drop"

@@ -90,15 +90,16 @@ def test_a_server_without_an_outbound_rule_answers_what_it_tracks(lab: Any) -> N
     assert not server.reaches(client, 25)
 
 
-def test_flows_with_a_balancer_are_tracked_however_open_the_rules(lab: Any) -> None:
-    balancer, target = lab.host("a", group="", kind="balancer"), lab.host("b")
-    lab.groups = {"sg-open": OPEN}
+@pytest.mark.parametrize("group", ["", "sg-balancer"], ids=["without groups", "with an open group"])
+def test_flows_with_a_balancer_are_tracked_on_both_sides_however_open_the_rules(lab: Any, group: str) -> None:
+    balancer, target = lab.host("a", group=group, kind="balancer"), lab.host("b")
+    lab.groups = {"sg-open": OPEN, "sg-balancer": SecurityGroup("sg-balancer", (ALL,), (ALL,))}
     lab.load()
     with target.listen(587) as listening:
         calling = balancer.connect(target.address, 587)
         accepted, _ = listening.accept()
         accepted.settimeout(1)
-        lab.groups = {"sg-open": SecurityGroup("sg-open")}
+        lab.groups = {name: SecurityGroup(name) for name in lab.groups}
         lab.load()
         calling.sendall(b"more")
         assert accepted.recv(10) == b"more"
