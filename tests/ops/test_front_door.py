@@ -1,5 +1,6 @@
 """Mail goes through the front door where there is one, over TLS that is verified."""
 
+import socket
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,17 +25,17 @@ class Api:
     def describe_load_balancers(self) -> dict[str, Any]:
         return {"LoadBalancers": [{"LoadBalancerArn": ARN, "Type": "network"}]}
 
-    def describe_tags(self, ResourceArns: list[str]) -> dict[str, Any]:  # noqa: N803
+    def describe_tags(self, ResourceArns: list[str]) -> dict[str, Any]:
         tags = [{"Key": "Environment", "Value": self.environment}]
         return {"TagDescriptions": [{"ResourceArn": ResourceArns[0], "Tags": tags}]}
 
-    def describe_listeners(self, LoadBalancerArn: str) -> dict[str, Any]:  # noqa: N803
+    def describe_listeners(self, LoadBalancerArn: str) -> dict[str, Any]:
         return {"Listeners": self.listeners}
 
-    def describe_certificate(self, CertificateArn: str) -> dict[str, Any]:  # noqa: N803
+    def describe_certificate(self, CertificateArn: str) -> dict[str, Any]:
         return {"Certificate": {"DomainName": "smtp.postroad.test"}}
 
-    def describe_network_interfaces(self, Filters: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
+    def describe_network_interfaces(self, Filters: list[dict[str, Any]]) -> dict[str, Any]:
         assert Filters == [{"Name": "description", "Values": ["ELB net/postroad-local-smtp/0011"]}]
         return {"NetworkInterfaces": [{"PrivateIpAddress": "10.20.48.5"}, {"PrivateIpAddress": "10.20.16.5"}]}
 
@@ -78,7 +79,11 @@ class Sink:
 
 class OverTls(Controller):
     def _trigger_server(self) -> None:
-        """The controller's own trial connection speaks no name that the certificate has."""
+        """The controller's own trial connection, which can't know the certificate's name."""
+        trial = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        trial.check_hostname, trial.verify_mode = False, ssl.CERT_NONE
+        with socket.create_connection((self.hostname, self.port)) as plain, trial.wrap_socket(plain) as connection:
+            connection.recv(100)
 
 
 @pytest.fixture
@@ -88,10 +93,11 @@ def door(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Sink
     (tmp_path / "server.pem").write_bytes(issued.chain + issued.key)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(tmp_path / "server.pem")
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
     sink = Sink()
-    controller = OverTls(sink, hostname="127.0.0.1", port=0, ssl_context=context)
+    controller = OverTls(sink, hostname="127.0.0.1", port=port, ssl_context=context)
     controller.start()
-    port = controller.server.sockets[0].getsockname()[1]
     yield sink, Door("127.0.0.1", port, "smtp.postroad.test")
     controller.stop(no_assert=True)
 
