@@ -15,6 +15,8 @@ from postroad_region import addresses
 from postroad_region.fabric import links
 from postroad_region.fabric.model import Acl, Fabric, Interface, Route, RouteTable, SecurityGroup, Subnet
 from postroad_region.fabric.ruleset import ruleset
+from postroad_region.fabric.security import INTERNET
+from postroad_region.fabric.tracking import ANYWHERE
 
 VPC = IPv4Network("10.20.0.0/16")
 PATIENCE_SECONDS = 0.3
@@ -89,21 +91,45 @@ class Lab:
         links.run(["ip", "-n", addresses.FABRIC, "link", "set", "lo", "up"])
         links._sysctl(addresses.FABRIC, {"net.ipv4.ip_forward": "1", "net.ipv4.conf.all.rp_filter": "0"})
 
-    def host(self, zone: str = "a", *, group: str = "sg-open", kind: str = "instance") -> Host:
+    def internet(self) -> Host:
+        """Somebody outside the VPC, whom the route table leads to."""
+        name = f"prt-{secrets.token_hex(4)}"
+        outside, subnet = addresses.INTERNET_GATEWAY, Subnet("", "", addresses.INTERNET_RANGE, "", "")
+        links.run(["ip", "netns", "add", name])
+        made = Host(Interface("eni-internet", name, subnet, (outside,), ""))
+        self.hosts.append(made)
+        fabric = addresses.FABRIC
+        links.run(["ip", "-n", fabric, "link", "add", INTERNET, "type", "veth", "peer", "name", "wan0", "netns", name])
+        links._batch(fabric, [
+            f"link set {INTERNET} up",
+            f"address add {addresses.FABRIC_PUBLIC}/32 dev {INTERNET}",
+            f"route add {addresses.INTERNET_RANGE} via {outside} dev {INTERNET} onlink",
+        ])  # fmt: skip
+        links._batch(name, [
+            "link set wan0 up",
+            f"address add {outside}/32 dev wan0",
+            f"route add {addresses.PUBLIC_RANGE} via {addresses.FABRIC_PUBLIC} dev wan0 onlink",
+        ])  # fmt: skip
+        self.routes = RouteTable("rtb-1", (Route(VPC, "local"), Route(ANYWHERE, "internet")), services=True)
+        return made
+
+    def host(self, zone: str = "a", *, group: str = "sg-open", kind: str = "instance", public: str = "") -> Host:
         number = "abc".index(zone)
         subnet = self.subnets.setdefault(
             zone, Subnet(f"subnet-{zone}", "vpc-1", IPv4Network(f"10.20.{number}.0/24"), f"us-east-1{zone}", "rtb-1")
         )
         count = len(self.hosts) + 10
         unique = secrets.token_hex(4)
+        address = IPv4Address(int(subnet.network.network_address) + count)
         made = Host(
             Interface(
                 f"eni-{unique}{count:05x}",
                 f"prt-{unique}",
                 subnet,
-                (IPv4Address(int(subnet.network.network_address) + count),),
+                (address,),
                 f"02:00:00:00:00:{count:02x}",
                 groups=(group,) if group else (),
+                public=((address, IPv4Address(public)),) if public else (),
                 kind=kind,
             )
         )
@@ -118,7 +144,7 @@ class Lab:
             subnets=tuple(subnets.values()),
             route_tables=(self.routes,),
             groups=tuple(self.groups.values()),
-            interfaces=tuple(_placed(host.interface, subnets) for host in self.hosts),
+            interfaces=tuple(_placed(h.interface, subnets) for h in self.hosts if h.interface.mac),
             acls=tuple(self.acls.values()),
         )
 
