@@ -107,12 +107,17 @@ class Enforcer:
             self.release_host(pid)
             os.kill(pid, signal.SIGKILL)
             log.info("killed", instance=instance_id)
+        elif instance_id in self._begun.frozen:
+            freezer.set_frozen(pid, frozen=True)
         else:
-            freezer.set_frozen(pid, frozen=instance_id in self._begun.frozen)
+            self.release_host(pid)
 
     @staticmethod
     def release_host(pid: int) -> None:
-        """Thaw a host that is to be stopped or removed: what stands still can't end."""
+        """Thaw a host, e.g. one that is to be stopped or removed: what stands still can't end.
+
+        A machine that can't freeze has nothing to thaw.
+        """
         with contextlib.suppress(RegionError):
             freezer.set_frozen(pid, frozen=False)
 

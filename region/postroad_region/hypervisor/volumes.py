@@ -62,7 +62,7 @@ def ensure_file_system(volumes: Path, volume: str, gib: int) -> None:
         volumes.mkdir(parents=True, exist_ok=True)
         _format(image, gib)
     folder.mkdir(exist_ok=True)
-    if str(folder) in _mount_points():
+    if folder.is_mount():
         return
     try:
         run(["mount", "-o", "loop", str(image), str(folder)])
@@ -75,14 +75,15 @@ def ensure_file_system(volumes: Path, volume: str, gib: int) -> None:
 
 def has_its_own_limit(volumes: Path, volume: str) -> bool:
     """Whether the volume is a file system of its own, mounted now."""
-    return str(volumes / volume) in _mount_points()
+    return (volumes / volume).is_mount()
 
 
 def unmount_all(volumes: Path) -> None:
     """Undo every `ensure_file_system`; data stays."""
-    for point in _mount_points():
-        if point.startswith(f"{volumes}/"):
-            run(["umount", "--lazy", point])
+    if volumes.exists():
+        for folder in volumes.iterdir():
+            if folder.is_mount():
+                run(["umount", "--lazy", str(folder)])
 
 
 def release(folder: Path) -> None:

@@ -123,6 +123,14 @@ def test_a_group_that_holds_more_than_the_host_is_never_frozen() -> None:
         freezer.set_frozen(os.getpid(), frozen=True)
 
 
+def test_where_nothing_can_be_frozen_only_freezing_is_a_fault(file: FaultsFile) -> None:
+    gone = 2**22 + 1
+    look(file, gone)
+    file.update(lambda faults: faults.with_frozen(INSTANCE, frozen=True))
+    with pytest.raises(RegionError, match="is gone"):
+        look(file, gone)
+
+
 def test_asking_for_the_state_tells_the_daemon_to_look_while_it_is_behind(file: FaultsFile) -> None:
     asked: list[str] = []
     enforcer = Enforcer(file, Path("/nonexistent"))
