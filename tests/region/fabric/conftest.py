@@ -19,7 +19,7 @@ from postroad_region.fabric.security import INTERNET
 from postroad_region.fabric.tracking import ANYWHERE
 
 VPC = IPv4Network("10.20.0.0/16")
-PATIENCE_SECONDS = 0.3
+PATIENCE_SECONDS = 0.6
 
 T = TypeVar("T")
 _libc = ctypes.CDLL(None, use_errno=True)

@@ -88,7 +88,7 @@ def test_an_established_flow_is_cut_by_a_new_rule(lab: Any) -> None:
     with server.listen(25) as listening:
         calling = client.connect(server.address, 25)
         accepted, _ = listening.accept()
-        accepted.settimeout(0.3)
+        accepted.settimeout(0.6)
         guarded(lab, "b", (deny(50, ports=(25, 25)), ALLOW_ALL), (ALLOW_ALL,))
         calling.sendall(b"more")
         with pytest.raises(TimeoutError):

@@ -52,7 +52,7 @@ def test_an_untracked_flow_ends_with_its_rule_and_a_tracked_one_lives_on(
         with server.listen(53) as listening:
             calling = client.connect(server.address, 53)
             accepted, _ = listening.accept()
-            accepted.settimeout(0.3)
+            accepted.settimeout(0.6)
             lab.groups["sg-server"] = SecurityGroup("sg-server", (), (ALL,))
             lab.load()
             calling.sendall(b"more")
