@@ -194,7 +194,7 @@ def _zones(balancer: Any) -> list[AvailabilityZone]:
         address = {key: mapping[key] for key in ("AllocationId", "PrivateIPv4Address") if mapping.get(key)}
         if "AllocationId" in address:
             address["IpAddress"] = _backend(balancer).address_by_allocation([address["AllocationId"]])[0].public_ip
-        zone.load_balancer_addresses = [address] if address else []  # type: ignore[attr-defined]
+        zone.load_balancer_addresses = [address] if address else []
         zones.append(zone)
     return zones
 

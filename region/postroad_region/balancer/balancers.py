@@ -58,6 +58,8 @@ class Balancers:
         self._seen: dict[str, dict[tuple[str, str], Sighting]] = {}
         self._up: dict[str, frozenset[tuple[str, str]]] = {}
         self._cut: set[tuple[str, str, float]] = set()
+        # Who holds it may change a node's files.
+        self._files = threading.Lock()
         self._stopping = threading.Event()
         self._watching: threading.Thread | None = None
         self.faults: dict[str, str] = {}
@@ -71,7 +73,8 @@ class Balancers:
         for balancer in balancers:
             for node in balancer.nodes:
                 try:
-                    self._server(node.name).apply(balancer, node)
+                    with self._files:
+                        self._server(node.name).apply(balancer, node)
                 except (RegionError, OSError) as error:
                     faults[f"balancer {balancer.name} {node.zone}"] = str(error)
         self._balancers = tuple(balancers)
@@ -104,7 +107,8 @@ class Balancers:
             self._seen = {**self._seen, node.name: sightings}
             up = frozenset(key for key, s in sightings.items() if s.up and not key[0].endswith(OPEN))
             if self._up.get(node.name) != up:
-                server.remember(balancer, node, up)
+                with self._files:
+                    server.remember(balancer, node, up)
                 self._up[node.name] = up
                 moved = True
         for balancer in self._balancers:
@@ -192,9 +196,10 @@ class Balancers:
         return folders | {path.name for path in self._namespaces.glob(f"{PREFIX}*")}
 
     def _remove(self, name: str) -> None:
-        self._server(name).stop()
-        links.remove_instance(name)
-        shutil.rmtree(self._state_dir / name, ignore_errors=True)
+        with self._files:
+            self._server(name).stop()
+            links.remove_instance(name)
+            shutil.rmtree(self._state_dir / name, ignore_errors=True)
         self._seen = {key: value for key, value in self._seen.items() if key != name}
         self._up.pop(name, None)
         log.info("removed", node=name)
