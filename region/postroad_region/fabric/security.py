@@ -64,7 +64,8 @@ def security_chains(fabric: Fabric) -> Iterator[str]:
         f"ct direction original ct mark and {RESPONDER:#x} == {RESPONDER:#x} accept",
         f"ct direction reply ct mark and {ORIGINATOR:#x} == {ORIGINATOR:#x} accept",
         f"ip daddr {addresses.SERVICES} accept",
-        f'oifname {{ "{INTERNET}", "{UPLINK}" }} goto tracked_in',
+        # Nobody begins a flow to the controller: only replies pass, by the rules above.
+        f'oifname "{INTERNET}" goto tracked_in',
         *dispatch("oifname", ((f'"{link}"', f"goto in_{profile.name}") for link, profile in of.items())),
         "counter drop",
     ])  # fmt: skip

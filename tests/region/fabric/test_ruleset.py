@@ -82,6 +82,10 @@ def rules_of(text: str, interface: Interface, chain_name: str, selector: str) ->
     return chain(text, target)
 
 
+def test_no_host_begins_a_flow_to_the_controller() -> None:
+    assert not any("uplink" in rule for rule in chain(ruleset(FABRIC), "enter"))
+
+
 def test_a_private_subnet_has_no_way_to_the_internet() -> None:
     rules = chain(ruleset(FABRIC), "to_rtb_private")
     assert rules[-1] == "counter drop"
