@@ -17,6 +17,7 @@ TOOLS = {
     "runc": "runc",
     "nft": "nftables",
     "ip": "iproute2",
+    "haproxy": "haproxy",
     "nsd": "nsd",
     "unbound": "unbound",
     "mkfs.ext4": "e2fsprogs",
