@@ -104,12 +104,16 @@ def configure(steps: Steps, *, release: str) -> None:
     """`ansible-playbook site.yml`; a stack without a recorded release gets this one."""
     recorded = recorded_release()
     extra = [] if recorded else ["-e", f"release={release}"]
+    remedy = AGAIN
+    if recorded not in ("", release):
+        # Roles may render settings that only the checkout's own release knows.
+        remedy = f"{recorded} runs, this checkout is {release}: is a setting too new? make deploy RELEASE=latest, then make up"
     steps.run(
         "ansible-playbook site.yml",
         [places.program("ansible-playbook"), "-i", f"inventories/{STACK}", "playbooks/site.yml", *extra],
         cwd=places.ROOT / "ansible",
         environment=ansible_environment(),
-        remedy=AGAIN,
+        remedy=remedy,
         summary=changed,
     )
 

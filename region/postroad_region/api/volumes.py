@@ -32,6 +32,14 @@ class ZoneMismatchError(EC2ClientError):
         super().__init__("InvalidVolume.ZoneMismatch", told)
 
 
+class DeviceInUseError(EC2ClientError):
+    """An instance has one volume at a device name, in AWS's words."""
+
+    def __init__(self, device: str) -> None:
+        told = f"Invalid value '{device}' for unixDevice. Attachment point {device} is already in use"
+        super().__init__("InvalidParameterValue", told)
+
+
 class NotAttachedError(EC2ClientError):
     """A volume that is free can't be detached, in AWS's words."""
 
@@ -39,14 +47,16 @@ class NotAttachedError(EC2ClientError):
         super().__init__("IncorrectState", f"Volume '{volume_id}' is in the 'available' state.")
 
 
-def _attach(backend: Any, volume_id: str, instance_id: str, *args: Any, **kwargs: Any) -> Any:
+def _attach(backend: Any, volume_id: str, instance_id: str, device_path: str, *args: Any, **kwargs: Any) -> Any:
     """A volume has one instance, of its own zone (AttachVolume, EC2 API reference)."""
     volume, instance = backend.get_volume(volume_id), backend.get_instance(instance_id)
     if volume.attachment:
         raise VolumeInUseError(volume_id, volume.attachment.instance.id)
     if volume.zone.name != instance.availability_zone:
         raise ZoneMismatchError(volume_id, instance_id)
-    return _original_attach(backend, volume_id, instance_id, *args, **kwargs)
+    if device_path in instance.block_device_mapping:
+        raise DeviceInUseError(device_path)
+    return _original_attach(backend, volume_id, instance_id, device_path, *args, **kwargs)
 
 
 def _detach(backend: Any, volume_id: str, instance_id: str | None, device_path: str | None) -> Any:

@@ -40,3 +40,11 @@ def test_a_volume_of_another_zone_is_refused(aws: Any, instance: str) -> None:
 
 def test_a_free_volume_can_not_be_detached(aws: Any, volume: str) -> None:
     assert aws.refused(aws.ec2.detach_volume, VolumeId=volume) == "IncorrectState"
+
+
+def test_a_device_name_is_taken_once(aws: Any, instance: str, volume: str) -> None:
+    (found,) = aws.ec2.describe_volumes(VolumeIds=[volume])["Volumes"]
+    other = aws.ec2.create_volume(AvailabilityZone=found["AvailabilityZone"], Size=1)["VolumeId"]
+    aws.ec2.attach_volume(VolumeId=volume, InstanceId=instance, Device="/dev/sdx")
+    attach = {"VolumeId": other, "InstanceId": instance, "Device": "/dev/sdx"}
+    assert aws.refused(aws.ec2.attach_volume, **attach) == "InvalidParameterValue"
