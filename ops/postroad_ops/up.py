@@ -107,7 +107,7 @@ def configure(steps: Steps, *, release: str) -> None:
     remedy = AGAIN
     if recorded not in ("", release):
         # Roles may render settings that only the checkout's own release knows.
-        remedy = f"{recorded} runs, this checkout is {release}: is a setting too new? make deploy RELEASE=latest, then make up"
+        remedy = f"{recorded} runs, this checkout is {release}: is a setting too new? make deploy RELEASE=latest"
     steps.run(
         "ansible-playbook site.yml",
         [places.program("ansible-playbook"), "-i", f"inventories/{STACK}", "playbooks/site.yml", *extra],
