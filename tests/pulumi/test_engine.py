@@ -1,4 +1,4 @@
-"""The real engine, the stand-in provider and the policy pack against moto: stack `local` from nothing to no change."""
+"""The real engine, the stand-in provider and the policies against the region's API: `local` from nothing to no change."""
 
 from __future__ import annotations
 
@@ -117,9 +117,9 @@ def engine(tmp_path_factory: pytest.TempPathFactory, key_files: Path) -> Iterato
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
     }
-    moto = [str(BIN / "moto_server"), "-H", "127.0.0.1", "-p", str(port)]
+    api = [sys.executable, str(Path(__file__).with_name("region_api.py")), str(port), str(folder / "region")]
     provider = [str(BIN / "postroad-aws-provider"), "serve", "--port", "0"]
-    with running(moto, variables, ready="Running on"), running(provider, variables) as provider_port:
+    with running(api, variables, ready="ready"), running(provider, variables) as provider_port:
         variables["PULUMI_DEBUG_PROVIDERS"] = f"aws:{provider_port}"
         yield Engine(variables, folder)
 
