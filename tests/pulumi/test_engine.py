@@ -1,4 +1,4 @@
-"""The real engine, the stand-in provider and the policies against the region's API: `local` from nothing to no change."""
+"""The real engine, the stand-in provider and the policies against the region's API: `local` from nothing on."""
 
 from __future__ import annotations
 
