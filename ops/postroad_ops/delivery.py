@@ -25,13 +25,15 @@ from rich.console import Console
 from rich.table import Table
 
 from postroad_ops import places
+from postroad_ops.door_choice import DoorChoice
 from postroad_ops.faults import OperationError
 from postroad_ops.front_door import Door
 
 HEADER = "X-Postroad-Send"
 CONNECTIONS_PER_HOST = 4
 CONNECT_SECONDS = 5.0
-REPLY_SECONDS = 60.0
+REPLY_SECONDS = 20.0
+GIVE_UP_SECONDS = 120.0
 ATTEMPTS = 30
 
 
@@ -173,7 +175,9 @@ class Sender:
         self._octets = octets
         self._rate = rate
         self._local_part = local_part
+        self._choice = DoorChoice(self._targets)
         self._lock = threading.Lock()
+        self._progress = 0.0
         self._accepted: set[str] = set()
         self._refused: Counter[str] = Counter()
 
@@ -182,10 +186,10 @@ class Sender:
         numbers: SimpleQueue[tuple[int, int]] = SimpleQueue()
         for number in range(count):
             numbers.put((number, 0))
-        began = time.monotonic()
+        began = self._progress = time.monotonic()
         threads = [
-            threading.Thread(target=self._work, args=(target, batch, numbers, began))
-            for target in self._targets
+            threading.Thread(target=self._work, args=(preferred, batch, numbers, began))
+            for preferred in range(len(self._targets))
             for _ in range(CONNECTIONS_PER_HOST)
         ]
         for thread in threads:
@@ -194,8 +198,9 @@ class Sender:
             thread.join()
         return self._accepted, self._refused
 
-    def _work(self, target: Door, batch: str, numbers: SimpleQueue[tuple[int, int]], began: float) -> None:
+    def _work(self, preferred: int, batch: str, numbers: SimpleQueue[tuple[int, int]], began: float) -> None:
         connection: smtplib.SMTP | None = None
+        door = self._targets[preferred]
         while True:
             try:
                 number, attempts = numbers.get_nowait()
@@ -212,15 +217,24 @@ class Sender:
                 local_part=self._local_part,
             )
             try:
-                connection = connection or _connect(target)
+                if connection is None:
+                    door = self._choice.choose(preferred)
+                    connection = _connect(door)
                 connection.sendmail(self._sender, [recipient], content)
                 with self._lock:
                     self._accepted.add(f"{batch}-{number}")
+                    self._progress = time.monotonic()
             except (smtplib.SMTPSenderRefused, smtplib.SMTPRecipientsRefused, smtplib.SMTPDataError) as error:
                 self._not_taken(error, number, attempts, numbers)
             except (OSError, smtplib.SMTPException) as error:
+                self._choice.shun(door)
+                # A door that doesn't open says nothing about the message; it ends only where no door takes anything.
+                untried = connection is None and time.monotonic() - self._progress < GIVE_UP_SECONDS
                 connection = None
-                self._not_taken(error, number, attempts, numbers)
+                if untried:
+                    numbers.put((number, attempts))
+                else:
+                    self._not_taken(error, number, attempts, numbers)
                 time.sleep(0.2)
         if connection is not None:
             try:
