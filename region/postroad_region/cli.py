@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import structlog
 import typer
 from rich.console import Console
 
-from postroad_region.commands import disk, faults, host, limit, partition, zone
+from postroad_region.commands import disk, faults, host, internet, limit, partition, zone
 from postroad_region.errors import RegionError
 from postroad_region.paths import paths
 
@@ -48,6 +50,15 @@ def status(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
     else:
         for key, value in found.items():
             typer.echo(f"{key:10} {value}")
+
+
+@app.command()
+def watch() -> None:
+    """The region as `make status` shows it, kept on the screen until Ctrl-C."""
+    program = Path(sys.executable).with_name("postroad-ops")
+    if not program.exists():
+        raise RegionError(f"there is no {program}", remedy="run: make env")
+    os.execv(program, [str(program), "status", "--watch"])  # noqa: S606 - our own program, nothing of a shell
 
 
 @app.command()
@@ -92,6 +103,9 @@ for command in (
     host.thaw,
     host.kill,
     faults.faults,
+    internet.world,
+    internet.incident,
+    internet.clock,
 ):
     app.command()(command)
 
