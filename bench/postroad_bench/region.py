@@ -6,12 +6,13 @@ It has no peer: nothing else runs these tiers on one machine.
 from __future__ import annotations
 
 import subprocess
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from postroad_ops import hosts, places
+from postroad_ops import delivery, front_door, hosts, places
 from postroad_ops.faults import OperationError
 from postroad_region import daemon
 from postroad_region.hypervisor import hosts as containers
@@ -21,6 +22,7 @@ from postroad_bench.result import Case, median
 
 FLEET = 24
 SETTLE_SECONDS = 300.0
+ZONE_RATE, ZONE_SECONDS = 200.0, 25.0
 TAGS = {"Project": "postroad", "Environment": "bench", "Tier": "mta", "Name": "bench"}
 
 
@@ -34,6 +36,7 @@ def measure(rounds: int, only: list[str]) -> Iterator[Case]:
         "up": _up,
         "up-again": _up_again,
         "reconcile": _reconcile,
+        "zone-down-recovery": _zone_down,
         "fleet-24-memory": _fleet,
     }
     for name, case in cases.items():
@@ -80,6 +83,45 @@ def _reconcile(rounds: int) -> Case:
             settled()
             taken.append(time.monotonic() - began)
     return median("reconcile", "s", taken, hosts=len(containers.all_hosts()))
+
+
+def _zone_down(rounds: int) -> Case:
+    """From the cut of a zone under 200 messages/s to the first second in which as many are accepted again."""
+    taken, slowest = [], []
+    for _ in range(rounds):
+        sender = delivery.Sender(
+            front_door.doors("local"), sender="news@postroad.test", domain="gmail.test", octets=2048, rate=ZONE_RATE
+        )
+        cut_at: list[float] = []
+
+        def cut(began: float = time.monotonic(), cut_at: list[float] = cut_at) -> None:
+            cut_at.append(time.monotonic() - began)
+            subprocess.run([places.program("postroad-region"), "zone", "down", "a"], check=True, capture_output=True)
+
+        timer = threading.Timer(5.0, cut)
+        timer.start()
+        sender.send(f"bench{time.time_ns()}", int(ZONE_RATE * ZONE_SECONDS))
+        timer.join()
+        subprocess.run([places.program("postroad-region"), "zone", "up", "a"], check=True, capture_output=True)
+        taken.append(recovery(sender.accepted_at, cut_at[0], rate=ZONE_RATE))
+        slowest.append(round(max(sender.accepted_at), 1))
+        settled()
+    return median("zone-down-recovery", "s", taken, rate=ZONE_RATE, last_accepted_s=slowest)
+
+
+def recovery(accepted_at: Sequence[float], cut_at: float, *, rate: float) -> float:
+    """Seconds from the cut to the start of the first whole second in which `rate` messages were accepted again.
+
+    Seconds before the first one that fell below it don't count: the cut isn't felt at once. Zero if none did.
+    """
+    felt = False
+    for start in range(int(cut_at), int(max(accepted_at)) + 1):
+        count = sum(start <= at < start + 1 for at in accepted_at)
+        if count < rate * 0.9:
+            felt = True
+        elif felt:
+            return max(0.0, start - cut_at)
+    return 0.0 if not felt else max(accepted_at) - cut_at
 
 
 def _fleet(rounds: int) -> Case:

@@ -157,6 +157,9 @@ class Sender:
         targets: doors, or addresses of MTAs.
         rate: messages a second at most; None for as fast as they are taken.
         local_part: what recipients' names begin with; the providers treat some in their own ways.
+
+    Attributes:
+        accepted_at: when each message was answered 250, in seconds since the first was sent.
     """
 
     def __init__(
@@ -178,6 +181,7 @@ class Sender:
         self._choice = DoorChoice(self._targets)
         self._lock = threading.Lock()
         self._progress = 0.0
+        self.accepted_at: list[float] = []
         self._accepted: set[str] = set()
         self._refused: Counter[str] = Counter()
 
@@ -224,6 +228,7 @@ class Sender:
                 with self._lock:
                     self._accepted.add(f"{batch}-{number}")
                     self._progress = time.monotonic()
+                    self.accepted_at.append(self._progress - began)
             except (smtplib.SMTPSenderRefused, smtplib.SMTPRecipientsRefused, smtplib.SMTPDataError) as error:
                 self._not_taken(error, number, attempts, numbers)
             except (OSError, smtplib.SMTPException) as error:
