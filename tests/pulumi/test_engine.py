@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 import yaml
 
@@ -121,6 +122,15 @@ def engine(tmp_path_factory: pytest.TempPathFactory, key_files: Path) -> Iterato
     provider = [str(BIN / "postroad-aws-provider"), "serve", "--port", "0"]
     with running(api, variables, ready="ready"), running(provider, variables) as provider_port:
         variables["PULUMI_DEBUG_PROVIDERS"] = f"aws:{provider_port}"
+        # Two stacks have more addresses than an account gets at first.
+        quotas = boto3.client(
+            "service-quotas",
+            endpoint_url=variables["AWS_ENDPOINT_URL"],
+            region_name="us-east-1",
+            aws_access_key_id="trial",
+            aws_secret_access_key="trial",
+        )
+        quotas.request_service_quota_increase(ServiceCode="ec2", QuotaCode="L-0263D0A3", DesiredValue=20)
         yield Engine(variables, folder)
 
 

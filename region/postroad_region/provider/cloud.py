@@ -44,6 +44,8 @@ _BUSY = {
 }
 _CREATES = ("create_", "import_", "allocate_", "run_", "request_", "authorize_", "associate_route_table")
 _CREATES_AGAIN = {"create_tags", "create_or_update_tags", "create_bucket", "create_queue", "create_topic"}
+# With a token of the caller's, a repetition gives what the first call made.
+_TOKENS = {"request_certificate": "IdempotencyToken"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +140,8 @@ class Cloud:
         """
         method = getattr(self.clients.get(service, self.region), operation)
         name = f"{service}:{_camel(operation)}"
-        creates = operation.startswith(_CREATES) and operation not in _CREATES_AGAIN and not repeated
+        again = operation in _CREATES_AGAIN or _TOKENS.get(operation, "") in parameters
+        creates = operation.startswith(_CREATES) and not again and not repeated
         deadline = time.monotonic() + REACH_PATIENCE
         pause, lost = 0.1, False
         while True:

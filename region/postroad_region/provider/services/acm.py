@@ -1,5 +1,6 @@
 """Certificates of ACM that are asked for and validated by DNS; none are imported here."""
 
+import secrets
 from collections.abc import Mapping
 from typing import Any
 
@@ -33,6 +34,7 @@ def _create(task: Task) -> str:
     parameters: dict[str, Any] = {
         "DomainName": task.get("domainName"),
         "ValidationMethod": task.get("validationMethod") or "DNS",
+        "IdempotencyToken": secrets.token_hex(16),
     }
     if task.get("subjectAlternativeNames"):
         parameters["SubjectAlternativeNames"] = task.get("subjectAlternativeNames")

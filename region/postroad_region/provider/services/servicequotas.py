@@ -28,6 +28,8 @@ def _raise(task: Task) -> None:
         task.cloud.call(
             "service-quotas",
             "request_service_quota_increase",
+            # A request whose reply was lost is open, or granted: what is asked for isn't more any longer.
+            repeated=("ResourceAlreadyExistsException", "IllegalArgumentException"),
             ServiceCode=service,
             QuotaCode=code,
             DesiredValue=wanted,
