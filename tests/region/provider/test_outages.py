@@ -22,23 +22,21 @@ _spec = importlib.util.spec_from_file_location("provider_cases", Path(__file__).
 cases = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(cases)
 
-SERVICES = tuple(
-    [
-        "acm",
-        "autoscaling",
-        "cloudwatch",
-        "ec2",
-        "elbv2",
-        "iam",
-        "kms",
-        "logs",
-        "route53",
-        "s3",
-        "servicequotas",
-        "sns",
-        "sqs",
-        "sts",
-    ]
+SERVICES = (
+    "acm",
+    "autoscaling",
+    "cloudwatch",
+    "ec2",
+    "elbv2",
+    "iam",
+    "kms",
+    "logs",
+    "route53",
+    "s3",
+    "servicequotas",
+    "sns",
+    "sqs",
+    "sts",
 )
 READS = re.compile(r"(Describe|Get|List|HEAD|GET)")
 HARMLESS = re.compile(r"(CreateQueue|CreateTopic|RequestCertificate|Put|PUT|Attach(Role|Volume)|Modify|ModifyAddress)")
