@@ -26,7 +26,7 @@ def plan(console: Console, name: str) -> None:
     """
     stack.check_name(name)
     stack.check_settings(name)
-    steps = Steps(console, places.ROOT / ".cache" / "plan.log")
+    steps = Steps(console, places.ROOT / ".cache" / f"plan-{name}.log")
     with contextlib.ExitStack() as resources:
         scratch = resources.enter_context(tempfile.TemporaryDirectory(prefix="postroad-plan-"))
         port = resources.enter_context(stack.attached_provider(places.ROOT / ".cache" / "provider.log"))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
+import tempfile
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -41,6 +43,7 @@ class Stage:
     Args:
         cwd: below the checkout.
         at_once: how many commands run at a time; their output is shown whole, one after the other.
+        beside: runs beside the other stages, since it mostly waits; its output is shown whole at its end.
         before: commands that come first, one by one.
     """
 
@@ -49,6 +52,7 @@ class Stage:
     cwd: str = "."
     environment: dict[str, str] = field(default_factory=dict)
     at_once: int = 1
+    beside: bool = False
     before: Sequence[Sequence[str]] = ()
 
 
@@ -119,7 +123,7 @@ def roles() -> Stage:
 def region() -> Stage:
     """The region from nothing or as it stands, then what only a running one can show."""
     ops = places.program("postroad-ops")
-    return Stage("region", [(ops, "up"), python("pytest", "-q", "--durations=25", "tests/e2e")])
+    return Stage("region", [(ops, "up"), python("pytest", "-q", "--durations=25", "tests/e2e")], beside=True)
 
 
 def run(console: Console, *, only: Sequence[str] = ()) -> None:
@@ -143,8 +147,12 @@ def run(console: Console, *, only: Sequence[str] = ()) -> None:
         delivery.providers().reset()
     results: list[tuple[str, bool, float]] = []
     try:
-        for stage in chosen:
-            results.append(_run_stage(console, stage))
+        with ThreadPoolExecutor() as pool:
+            beside = [pool.submit(_run_captured, stage) for stage in chosen if stage.beside]
+            results += [_run_stage(console, stage) for stage in chosen if not stage.beside]
+            for result, said in (future.result() for future in beside):
+                os.write(1, said)
+                results.append(result)
     finally:
         if not was_up and any(stage.name == "region" for stage in chosen):
             results.append(_run_stage(console, Stage("region removed", [(places.program("postroad-ops"), "down")])))
@@ -162,7 +170,17 @@ def run(console: Console, *, only: Sequence[str] = ()) -> None:
         )
 
 
-def _run_stage(console: Console, stage: Stage) -> tuple[str, bool, float]:
+def _run_captured(stage: Stage) -> tuple[tuple[str, bool, float], bytes]:
+    """A stage whose output is kept for later."""
+    with tempfile.TemporaryFile() as output:
+        text = io.TextIOWrapper(os.fdopen(os.dup(output.fileno()), "wb", buffering=0), write_through=True)
+        with text:
+            result = _run_stage(Console(file=text, width=150), stage, output=output.fileno())
+        output.seek(0)
+        return result, output.read()
+
+
+def _run_stage(console: Console, stage: Stage, *, output: int | None = None) -> tuple[str, bool, float]:
     console.rule(stage.name, align="left")
     began = time.monotonic()
     bin_dir = str(Path(places.program("python")).parent)
@@ -175,12 +193,12 @@ def _run_stage(console: Console, stage: Stage) -> tuple[str, bool, float]:
             cwd=folder,
             env=environment,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE if stage.at_once > 1 else None,
-            stderr=subprocess.STDOUT if stage.at_once > 1 else None,
+            stdout=subprocess.PIPE if stage.at_once > 1 else output,
+            stderr=subprocess.STDOUT if stage.at_once > 1 or output is not None else None,
             check=False,
         )
         if done.stdout:
-            os.write(1, done.stdout)
+            os.write(1 if output is None else output, done.stdout)
         if done.returncode != 0:
             said = f"[red]failed with {done.returncode}:[/] {' '.join(command)}"
             console.print(said, highlight=False, soft_wrap=True)
