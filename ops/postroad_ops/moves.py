@@ -22,18 +22,19 @@ def deploy(console: Console, release: str) -> None:
     Raises:
         OperationError: it failed, and was taken back.
     """
+    latest = release in ("", "latest")
+    if not latest and not RELEASE.fullmatch(release):
+        raise OperationError(
+            f"{release!r} is no release: it would look like 0.1.0-4ac0b48eb6eb",
+            remedy="name one that `make package` has printed, or RELEASE=latest for this checkout",
+        )
     with operation("deploy"):
         steps = Steps(console, places.ROOT / ".cache" / "deploy.log")
-        if release in ("", "latest"):
+        if latest:
             artifact, _ = steps.call(
                 "release in the bucket", lambda: artifacts.publish_release(STACK), summary=lambda r: r[0].id
             )
             release = artifact.id
-        elif not RELEASE.fullmatch(release):
-            raise OperationError(
-                f"{release!r} is no release: it would look like 0.1.0-4ac0b48eb6eb",
-                remedy="name one that `make package` has printed, or RELEASE=latest for this checkout",
-            )
         _play(steps, "deploy.yml", ["-e", f"release={release}"])
 
 
