@@ -151,27 +151,11 @@ def applied(engine: Engine) -> Engine:
     return engine
 
 
-def test_an_applied_stack_has_nothing_left_to_change(applied: Engine) -> None:
-    for project in PROJECTS:
-        applied.must(project, "preview", "--expect-no-changes", *POLICIES)
-
-
-def test_a_refresh_of_an_applied_stack_finds_no_difference(applied: Engine) -> None:
-    for project in PROJECTS:
-        applied.must(project, "preview", "--refresh", "--expect-no-changes")
-
-
 def test_mail_uses_what_the_network_gave(applied: Engine) -> None:
     network, mail = (applied.outputs(project) for project in ("network", "mail"))
     assert network["mail_vpc_cidr"] == "10.20.0.0/16"
     assert set(mail["sending_addresses"]) == {"mail-a", "mail-b", "mail-c"}
     assert set(mail["mta_groups"].values()) == {f"postroad-local-mta-{letter}" for letter in "abc"}
-
-
-def test_a_stack_can_be_previewed_with_its_policies_before_anything_is_applied(engine: Engine) -> None:
-    init(engine, "production")
-    for project in PROJECTS:
-        engine.must(project, "preview", *POLICIES, stack="production")
 
 
 def test_an_update_of_mail_without_a_network_says_what_to_run(engine: Engine) -> None:
