@@ -15,6 +15,7 @@ from postroad_region.api import (  # noqa: F401
     launch_templates,
     load_balancer_names,
     network_acls,
+    network_interfaces,
     private_addresses,
     public_addresses,
     queues,
