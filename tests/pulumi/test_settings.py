@@ -149,7 +149,7 @@ CIDR_IS = "right is: its addresses, a private range of /16 to /20 that no peer u
         pytest.param(
             "dns",
             put(f"{DNS}/resolvers/instance_type", "c7gn"),
-            f"{DNS_FILE}: dns:settings.resolvers.instance_type = 'c7gn': not of the right form; "
+            f"{DNS_FILE}: dns:settings.resolvers.instance_type = 'c7gn': AWS has no such instance type; "
             "right is: the instance type, e.g. c7g.large",
             id="no instance type",
         ),

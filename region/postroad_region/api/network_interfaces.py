@@ -11,8 +11,8 @@ from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models.elastic_ip_addresses import ElasticAddress
 from moto.ec2.models.elastic_network_interfaces import NetworkInterface, NetworkInterfaceBackend
 from moto.ec2.models.instances import Instance
+from postroad_infra import instance_types
 
-from postroad_region.api import instance_types
 from postroad_region.api.private_addresses import check_count
 
 # An attribute of moto's instance: it is being terminated, and takes its interfaces with it.

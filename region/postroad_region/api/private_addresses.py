@@ -18,8 +18,7 @@ from moto.ec2.models.elastic_network_interfaces import NetworkInterfaceBackend
 from moto.ec2.models.instances import InstanceBackend
 from moto.ec2.models.subnets import Subnet
 from moto.ec2.responses.elastic_network_interfaces import ElasticNetworkInterfaces
-
-from postroad_region.api import instance_types
+from postroad_infra import instance_types
 
 
 def taken() -> set[str]:

@@ -7,8 +7,8 @@ from typing import Any
 
 from moto.autoscaling.models import ASG_NAME_TAG, InstanceState
 from moto.autoscaling.models import ValidationError as GroupInvalid
+from postroad_infra import instance_types
 
-from postroad_region.api import instance_types
 from postroad_region.api.autoscaling.record import COUNTED, PENDING, Member, of_group, remember
 
 
