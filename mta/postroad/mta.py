@@ -96,12 +96,11 @@ class Mta:
 
     def _site_factory(self, egress: EgressSettings) -> Callable[[Route, Dispatcher], Site]:
         policy = EgressPolicy(
-            ehlo=egress.ehlo or self._hostname,
             per_site=egress.max_connections_per_site,
             per_connection=egress.max_messages_per_connection,
             idle_timeout=egress.idle_timeout,
         )
-        dialler = _dialler(egress)
+        dialler = _dialler(egress, self._hostname)
         budget = self._budget = ConnectionBudget(egress.max_connections)
         tls = _tls_context() if egress.starttls else None
         broken_tls: TtlCache[str, bool] = TtlCache(size=10_000, clock=self._loop.time)
@@ -202,16 +201,16 @@ def _router(settings: MtaSettings) -> Router:
     return MxRouter(lookup, clock=loop.time, port=settings.routing.port)
 
 
-def _dialler(egress: EgressSettings) -> Dialler:
-    if egress.proxies:
+def _dialler(egress: EgressSettings, hostname: str) -> Dialler:
+    sources = egress.all_sources(hostname)
+    if sources[0].proxies:
         return ProxyDialler(
-            egress.proxies,
-            source=egress.source,
+            sources,
             proxy_timeout=egress.proxy_timeout,
             # The proxy's own limit is 60 s; its answer tells more than our giving up would.
             timeout=max(egress.connect_timeout, 65.0),
         )
-    return DirectDialler(source=egress.source, timeout=egress.connect_timeout)
+    return DirectDialler(sources, timeout=egress.connect_timeout)
 
 
 def _tls_context() -> ssl.SSLContext:

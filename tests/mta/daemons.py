@@ -170,6 +170,7 @@ class Sink:
         self.ids: Counter[str] = Counter()
         self.envelopes: list[Envelope] = []
         self.peers: list[tuple[str, int]] = []
+        self.names: list[str] = []
         self.port = port or free_port()
         self._controller = Controller(self, hostname="127.0.0.1", port=self.port, enable_SMTPUTF8=True, **options)
 
@@ -179,6 +180,7 @@ class Sink:
         _, found, rest = content.partition(b"X-Id: ") if envelope.mail_from else (b"", b"", b"")
         self.envelopes.append(envelope)
         self.peers.append(session.peer)
+        self.names.append(str(session.host_name))
         if found:
             self.ids[rest.partition(b"\r\n")[0].decode()] += 1
         return "250 2.0.0 taken"

@@ -12,6 +12,7 @@ from typing import Protocol
 from postroad.egress.budget import ConnectionBudget
 from postroad.egress.dialler import DialError, Dialler, ProxyError
 from postroad.egress.session import EgressSession, Peer
+from postroad.egress.source import Source
 from postroad.routing.cache import TtlCache
 from postroad.routing.route import Route
 from postroad.smtp.replies import Reply, local_reply
@@ -25,7 +26,6 @@ MAX_ADDRESSES = 5
 class EgressPolicy:
     """How connections are made and used; times in seconds."""
 
-    ehlo: str
     starttls: bool = True
     per_site: int = 20
     per_connection: int = 500
@@ -289,8 +289,14 @@ class Site:
 
     async def _try_address(self, host: str, address: str, *, plain: bool) -> tuple[EgressSession, Reply | None]:
         peer = Peer(host, address, self.route.port)
-        session = EgressSession(self, peer, ehlo=self._policy.ehlo, tls=None if plain else self._tls)
-        peer.source = await self._dialler.dial(address, self.route.port, lambda: session)
+        made: list[EgressSession] = []
+
+        def speak(source: Source) -> EgressSession:
+            made.append(EgressSession(self, peer, ehlo=source.ehlo, tls=None if plain else self._tls))
+            return made[-1]
+
+        peer.source = await self._dialler.dial(address, self.route.port, speak)
+        session = made[-1]
         try:
             return session, await session.opened
         except asyncio.CancelledError:

@@ -109,9 +109,9 @@ def ensure_interface(interface: Interface) -> None:
         for namespace, name in ((instance, device), (addresses.FABRIC, link)):
             if succeeds(["ip", "-n", namespace, "link", "show", name]):
                 run(["ip", "-n", namespace, "link", "del", name])
-        ends = [link, "type", "veth", "peer", "name", device, "netns", instance]
+        # With its hardware address from the first instant: a running host knows the interface by it.
+        ends = [link, "type", "veth", "peer", "name", device, "address", interface.mac, "netns", instance]
         run(["ip", "-n", addresses.FABRIC, "link", "add", *ends])
-        run(["ip", "-n", instance, "link", "set", device, "address", interface.mac])
     run(["ip", "-n", instance, "link", "set", "lo", "up"])
     if interface.index == 0:
         _configure(interface)
