@@ -10,6 +10,7 @@ from postroad_region.api import (  # noqa: F401
     elbv2_balancers,
     elbv2_listeners,
     elbv2_targets,
+    images,
     instance_status,
     instance_types,
     launch_templates,
