@@ -6,6 +6,7 @@ from typing import Any
 
 from moto.ec2.exceptions import EC2ClientError, VolumeInUseError
 from moto.ec2.models.elastic_block_store import EBSBackend
+from moto.kms.models import kms_backends
 
 # Volumes whose deletion was answered; the hypervisor drops their data, and no others'.
 DELETED_VOLUMES = "postroad_deleted_volumes"
@@ -67,6 +68,15 @@ def _detach(backend: Any, volume_id: str, instance_id: str | None, device_path: 
     return _original_detach(backend, volume_id, instance_id or attachment.instance.id, device_path or attachment.device)
 
 
+def _default_key(backend: Any) -> str:
+    """The key of encrypted volumes that name none is AWS's own, not the account's."""
+    arn: str = _original_default_key(backend)
+    kms_backends[backend.account_id][backend.region_name].describe_key(arn).key_manager = "AWS"
+    return arn
+
+
+_original_default_key = EBSBackend._create_default_encryption_key
+EBSBackend._create_default_encryption_key = _default_key
 _original_attach = EBSBackend.attach_volume
 _original_detach = EBSBackend.detach_volume
 EBSBackend.attach_volume = _attach
