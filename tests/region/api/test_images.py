@@ -1,6 +1,5 @@
 """CreateImage: an image takes a while, and what isn't there can't be launched."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -8,9 +7,8 @@ from postroad_region.api import images, seed
 
 
 @pytest.fixture
-def _baking(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _baking(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(images, "baked_by_the_region", True)
-    yield
 
 
 def launch(aws: Any, place: Any, image: str = "") -> str:
