@@ -10,6 +10,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from postroad_region import daemon
 from postroad_region.hypervisor import hosts as containers
 from postroad_region.paths import paths
 
-from postroad_bench import alarm_act, in_service
+from postroad_bench import alarm_act, in_service, stacks
 from postroad_bench.result import Case, median, percentile
 
 FLEET = 24
@@ -35,7 +36,11 @@ def measure(rounds: int, only: list[str]) -> Iterator[Case]:
     Raises:
         OperationError: the region doesn't come up, or doesn't settle.
     """
+    lives = cache(stacks.lives)
     cases: dict[str, Callable[[int], Case]] = {
+        "pulumi-up-from-nothing": lambda count: median("pulumi-up-from-nothing", "s", [one.up for one in lives(count)]),
+        "pulumi-up-again": lambda count: median("pulumi-up-again", "s", [one.again for one in lives(count)]),
+        "pulumi-destroy": lambda count: _destroy(lives(count)),
         "up": _up,
         "up-again": _up_again,
         "reconcile": _reconcile,
@@ -47,6 +52,13 @@ def measure(rounds: int, only: list[str]) -> Iterator[Case]:
     for name, case in cases.items():
         if not only or name in only:
             yield case(rounds)
+
+
+def _destroy(lives: Sequence[stacks.Life]) -> Case:
+    """The command alone; the notes say what it left, and how long hosts outlived it."""
+    left = sorted({kind for one in lives for kind in one.left})
+    gone = [round(one.hosts_gone, 3) for one in lives]
+    return median("pulumi-destroy", "s", [one.destroy for one in lives], left=left, hosts_gone_s=gone)
 
 
 def _ops(command: str) -> float:
