@@ -118,9 +118,12 @@ class Scaling:
         filters = [{"Name": "instance-state-name", "Values": ["running"]}]
         reservations = self._ec2.describe_instances(Filters=filters)["Reservations"]
         running = {instance["InstanceId"] for each in reservations for instance in each["Instances"]}
+        # What is held still keeps what it has, also a member that was terminated.
+        if group["SuspendedProcesses"]:
+            return wrong
         wrong += [f"member {name} doesn't run" for name in states if name not in running]
         counted = sum(not state.startswith("Terminating") for state in states.values())
-        if counted != group["DesiredCapacity"] and not group["SuspendedProcesses"] and not self._refreshing():
+        if counted != group["DesiredCapacity"] and not self._refreshing():
             wrong.append(f"the group has {counted} members, not {group['DesiredCapacity']}")
         return wrong
 
