@@ -11,7 +11,6 @@ from typing import Any
 from moto.core.responses import ActionResult
 from moto.ec2.exceptions import EC2ClientError, InvalidAMIIdError
 from moto.ec2.models import ec2_backends
-from moto.ec2.models.amis import AmiBackend
 from moto.ec2.models.instances import InstanceBackend
 from moto.ec2.responses.amis import AmisResponse
 
@@ -26,7 +25,7 @@ _REBOOT = "postroad_reboot"
 
 
 class UnavailableImageError(EC2ClientError):
-    """An image can't be launched before it is made, in AWS's words."""
+    """An image can't be launched before it is made, nor once it is deregistered, in AWS's words."""
 
     def __init__(self, image_id: str) -> None:
         super().__init__("InvalidAMIID.Unavailable", f"The image ID '{image_id}' is not available")
@@ -84,21 +83,13 @@ def _run_instances(backend: Any, image_id: str, count: int, *args: Any, **kwargs
         chosen = str(backend._get_template_from_args(kwargs["launch_template"]).image_id or "")
     if chosen:
         ami = backend.amis.get(chosen)
-        if ami is None:
+        if ami is None and chosen not in backend.deleted_amis:
             raise InvalidAMIIdError(chosen)
-        if ami.state != AVAILABLE:
+        if ami is None or ami.state != AVAILABLE:
             raise UnavailableImageError(chosen)
     return _original_run(backend, image_id, count, *args, **kwargs)
 
 
-def _deregister(backend: Any, ami_id: str) -> None:
-    """What moto keeps of it would let the image be described for ever; EC2 forgets it."""
-    _original_deregister(backend, ami_id)
-    backend.deleted_amis.remove(ami_id)
-
-
 _original_run = InstanceBackend.run_instances
-_original_deregister = AmiBackend.deregister_image
 AmisResponse.create_image = _create
 InstanceBackend.run_instances = _run_instances
-AmiBackend.deregister_image = _deregister

@@ -67,5 +67,5 @@ def test_an_unknown_and_a_deregistered_image_are_refused(aws: Any, place: Any) -
     assert aws.refused(lambda: launch(aws, place, "ami-0123456789abcdef0")) == "InvalidAMIID.NotFound"
     image = aws.ec2.create_image(InstanceId=launch(aws, place), Name="proxy")["ImageId"]
     aws.ec2.deregister_image(ImageId=image)
-    assert aws.refused(lambda: launch(aws, place, image)) == "InvalidAMIID.NotFound"
+    assert aws.refused(lambda: launch(aws, place, image)) == "InvalidAMIID.Unavailable"
     assert images.wanted(seed.ACCOUNT, seed.REGION) == ()
