@@ -6,6 +6,7 @@ from typing import Any
 
 from moto.ec2.exceptions import EC2ClientError, VolumeInUseError
 from moto.ec2.models.elastic_block_store import EBSBackend
+from moto.ec2.models.instances import Instance
 from moto.kms.models import kms_backends
 
 # Volumes whose deletion was answered; the hypervisor drops their data, and no others'.
@@ -75,6 +76,14 @@ def _default_key(backend: Any) -> str:
     return arn
 
 
+def _root_volume(instance: Any) -> None:
+    """The root volume at the name that the image gives it, by which clients tell it from the others."""
+    backend = instance.ec2_backend
+    volume = backend.create_volume(size=8, zone_name=instance._placement.zone)
+    backend.attach_volume(volume.id, instance.id, instance.root_device_name, True)
+
+
+Instance.setup_defaults = _root_volume
 _original_default_key = EBSBackend._create_default_encryption_key
 EBSBackend._create_default_encryption_key = _default_key
 _original_attach = EBSBackend.attach_volume

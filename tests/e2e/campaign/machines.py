@@ -9,8 +9,6 @@ from postroad_region.paths import paths
 from tests.e2e.campaign.part import MINE, TAGS, Place, client, drop_volumes, instances
 
 MOST_INSTANCES = 3
-# As the API names the volume that an instance boots from.
-ROOT_DEVICES = ("/dev/sda1", "/dev/xvda")
 
 
 class Machines:
@@ -57,7 +55,7 @@ class Machines:
             wanted = {
                 mapping["Ebs"]["VolumeId"]
                 for mapping in instance["BlockDeviceMappings"]
-                if mapping["DeviceName"] not in ROOT_DEVICES
+                if mapping["DeviceName"] != instance["RootDeviceName"]
             }
             folder = paths().instances / name / "ebs"
             shown = {each.name for each in folder.iterdir() if each.is_mount()} if folder.exists() else set()

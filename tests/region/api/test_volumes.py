@@ -48,3 +48,10 @@ def test_a_device_name_is_taken_once(aws: Any, instance: str, volume: str) -> No
     aws.ec2.attach_volume(VolumeId=volume, InstanceId=instance, Device="/dev/sdx")
     attach = {"VolumeId": other, "InstanceId": instance, "Device": "/dev/sdx"}
     assert aws.refused(aws.ec2.attach_volume, **attach) == "InvalidParameterValue"
+
+
+def test_the_root_volume_is_at_the_name_that_the_image_gives_it(aws: Any, instance: str, place: Any) -> None:
+    (described,) = aws.ec2.describe_instances(InstanceIds=[instance])["Reservations"][0]["Instances"]
+    (image,) = aws.ec2.describe_images(ImageIds=[place.image])["Images"]
+    assert described["RootDeviceName"] == image["RootDeviceName"]
+    assert [mapping["DeviceName"] for mapping in described["BlockDeviceMappings"]] == [image["RootDeviceName"]]
