@@ -20,6 +20,7 @@ from postroad_region.api import (  # noqa: F401
     public_addresses,
     queues,
     quotas,
+    refused_launches,
     route_tables,
     security_rules,
     subnets,

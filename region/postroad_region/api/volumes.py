@@ -83,7 +83,18 @@ def _root_volume(instance: Any) -> None:
     backend.attach_volume(volume.id, instance.id, instance.root_device_name, True)
 
 
+def _add_block_device(instance: Any, size: int, device_path: str, *args: Any, **kwargs: Any) -> None:
+    """A mapping of the root device is the root volume, in the place of the default one."""
+    default = instance.block_device_mapping.get(device_path)
+    if default is not None and device_path == instance.root_device_name:
+        _original_detach(instance.ec2_backend, default.volume_id, instance.id, device_path)
+        _original_delete(instance.ec2_backend, default.volume_id)
+    _original_add_block_device(instance, size, device_path, *args, **kwargs)
+
+
+_original_add_block_device = Instance.add_block_device
 Instance.setup_defaults = _root_volume
+Instance.add_block_device = _add_block_device
 _original_default_key = EBSBackend._create_default_encryption_key
 EBSBackend._create_default_encryption_key = _default_key
 _original_attach = EBSBackend.attach_volume

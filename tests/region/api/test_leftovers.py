@@ -32,3 +32,14 @@ def test_every_version_of_an_object_is_listed_and_can_be_deleted(aws: Any) -> No
     for version in listed:
         aws.s3.delete_object(Bucket="versioned", Key="release", VersionId=version["VersionId"])
     aws.s3.delete_bucket(Bucket="versioned")
+
+
+def test_a_launch_that_is_refused_half_way_leaves_nothing(aws: Any, place: Any) -> None:
+    mappings = [{"DeviceName": "/dev/sdx", "Ebs": {"VolumeSize": 1}}] * 2
+    before = len(aws.ec2.describe_volumes()["Volumes"]), len(aws.ec2.describe_network_interfaces()["NetworkInterfaces"])
+    launch = {"ImageId": place.image, "MinCount": 1, "MaxCount": 1, "SubnetId": place.subnet}
+    refused = aws.refused(aws.ec2.run_instances, **launch, BlockDeviceMappings=mappings)
+    assert refused == "InvalidParameterValue"
+    assert aws.ec2.describe_instances()["Reservations"] == []
+    after = len(aws.ec2.describe_volumes()["Volumes"]), len(aws.ec2.describe_network_interfaces()["NetworkInterfaces"])
+    assert after == before
