@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 
 def test_a_vpc_s_default_acl_goes_with_it(aws: Any) -> None:
     vpc = aws.ec2.create_vpc(CidrBlock="10.22.0.0/16")["Vpc"]["VpcId"]
@@ -43,3 +45,38 @@ def test_a_launch_that_is_refused_half_way_leaves_nothing(aws: Any, place: Any) 
     assert aws.ec2.describe_instances()["Reservations"] == []
     after = len(aws.ec2.describe_volumes()["Volumes"]), len(aws.ec2.describe_network_interfaces()["NetworkInterfaces"])
     assert after == before
+
+
+@pytest.mark.parametrize(
+    ("interfaces", "left"),
+    [
+        ({}, []),
+        ({"NetworkInterfaces": [{"DeviceIndex": 0}]}, []),
+        ({"NetworkInterfaces": [{"DeviceIndex": 0, "DeleteOnTermination": True}]}, []),
+        ({"NetworkInterfaces": [{"DeviceIndex": 0, "DeleteOnTermination": False}]}, ["available"]),
+    ],
+    ids=["none named", "as it is", "to be deleted", "to be kept"],
+)
+def test_the_interface_that_a_launch_made_goes_with_its_instance(
+    aws: Any, place: Any, interfaces: Any, left: list[str]
+) -> None:
+    asked: dict[str, Any] = {"ImageId": place.image, "MinCount": 1, "MaxCount": 1}
+    for interface in interfaces.get("NetworkInterfaces", []):
+        interface["SubnetId"] = place.subnet
+    asked |= interfaces or {"SubnetId": place.subnet}
+    instance = aws.ec2.run_instances(**asked)["Instances"][0]["InstanceId"]
+    aws.ec2.terminate_instances(InstanceIds=[instance])
+    found = aws.ec2.describe_network_interfaces()["NetworkInterfaces"]
+    assert [each["Status"] for each in found] == left
+    assert not any("Attachment" in each for each in found)
+
+
+def test_an_interface_of_its_own_outlives_the_instance(aws: Any, place: Any) -> None:
+    own = aws.ec2.create_network_interface(SubnetId=place.subnet)["NetworkInterface"]["NetworkInterfaceId"]
+    asked = {"ImageId": place.image, "InstanceType": "t3.small", "MinCount": 1, "MaxCount": 1, "SubnetId": place.subnet}
+    instance = aws.ec2.run_instances(**asked)["Instances"][0]["InstanceId"]
+    aws.ec2.attach_network_interface(NetworkInterfaceId=own, InstanceId=instance, DeviceIndex=1)
+    aws.ec2.terminate_instances(InstanceIds=[instance])
+    (left,) = aws.ec2.describe_network_interfaces()["NetworkInterfaces"]
+    assert (left["NetworkInterfaceId"], left["Status"]) == (own, "available")
+    aws.ec2.delete_network_interface(NetworkInterfaceId=own)
