@@ -25,7 +25,9 @@ def _terminate(instance: Any) -> Any:
     ended = _original_terminate(instance)
     for eni in attached:
         if eni.id in instance.ec2_backend.enis:
-            instance.detach_eni(eni)
+            # Not by `detach_eni`: what is told of a terminated instance still names its first interface.
+            eni.instance = eni.attachment_id = eni.attach_time = None
+            eni.status = "available"
     return ended
 
 

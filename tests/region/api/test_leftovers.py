@@ -66,6 +66,8 @@ def test_the_interface_that_a_launch_made_goes_with_its_instance(
     asked |= interfaces or {"SubnetId": place.subnet}
     instance = aws.ec2.run_instances(**asked)["Instances"][0]["InstanceId"]
     aws.ec2.terminate_instances(InstanceIds=[instance])
+    (told,) = aws.ec2.describe_instances(InstanceIds=[instance])["Reservations"][0]["Instances"]
+    assert told["State"]["Name"] == "terminated"
     found = aws.ec2.describe_network_interfaces()["NetworkInterfaces"]
     assert [each["Status"] for each in found] == left
     assert not any("Attachment" in each for each in found)
