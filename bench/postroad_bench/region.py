@@ -5,10 +5,12 @@ It has no peer: nothing else runs these tiers on one machine.
 
 from __future__ import annotations
 
+import statistics
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +20,13 @@ from postroad_region import daemon
 from postroad_region.hypervisor import hosts as containers
 from postroad_region.paths import paths
 
-from postroad_bench.result import Case, median
+from postroad_bench import alarm_act, in_service, stacks
+from postroad_bench.result import Case, median, percentile
 
 FLEET = 24
 SETTLE_SECONDS = 300.0
 ZONE_RATE, ZONE_SECONDS = 200.0, 25.0
+LAUNCHES = 20
 TAGS = {"Project": "postroad", "Environment": "bench", "Tier": "mta", "Name": "bench"}
 
 
@@ -32,16 +36,29 @@ def measure(rounds: int, only: list[str]) -> Iterator[Case]:
     Raises:
         OperationError: the region doesn't come up, or doesn't settle.
     """
+    lives = cache(stacks.lives)
     cases: dict[str, Callable[[int], Case]] = {
+        "pulumi-up-from-nothing": lambda count: median("pulumi-up-from-nothing", "s", [one.up for one in lives(count)]),
+        "pulumi-up-again": lambda count: median("pulumi-up-again", "s", [one.again for one in lives(count)]),
+        "pulumi-destroy": lambda count: _destroy(lives(count)),
         "up": _up,
         "up-again": _up_again,
         "reconcile": _reconcile,
+        "instance-to-service-p95": _instance_to_service,
+        "alarm-act": _alarm_act,
         "zone-down-recovery": _zone_down,
         "fleet-24-memory": _fleet,
     }
     for name, case in cases.items():
         if not only or name in only:
             yield case(rounds)
+
+
+def _destroy(lives: Sequence[stacks.Life]) -> Case:
+    """The command alone; the notes say what it left, and how long hosts outlived it."""
+    left = sorted({kind for one in lives for kind in one.left})
+    gone = [round(one.hosts_gone, 3) for one in lives]
+    return median("pulumi-destroy", "s", [one.destroy for one in lives], left=left, hosts_gone_s=gone)
 
 
 def _ops(command: str) -> float:
@@ -83,6 +100,31 @@ def _reconcile(rounds: int) -> Case:
             settled()
             taken.append(time.monotonic() - began)
     return median("reconcile", "s", taken, hosts=len(containers.all_hosts()))
+
+
+def _instance_to_service(rounds: int) -> Case:
+    """From RunInstances to healthy at a balancer, one host at a time, beside the hosts of stack `local`."""
+    taken = []
+    with in_service.door(f"bench-{time.time_ns() % 10**9}") as door:
+        settled()
+        for _ in range(max(LAUNCHES, rounds)):
+            launch = door.launch()
+            taken.append(launch.seconds)
+            door.terminate(launch)
+            settled()
+    settled()
+    return percentile("instance-to-service-p95", "s", taken, 0.95, median=round(statistics.median(taken), 3))
+
+
+def _alarm_act(rounds: int) -> Case:
+    """From a data point above an alarm's threshold to the changed capacity, the slowest round; and since the end of
+    the data point's period.
+    """
+    taken = alarm_act.actions(f"bench-{time.time_ns() % 10**9}", rounds * 2)
+    settled()
+    since = [round(action.since_period, 3) for action in taken]
+    slowest = [action.since_datapoint for action in taken]
+    return percentile("alarm-act", "s", slowest, 1.0, period_s=alarm_act.PERIOD, since_period_end_s=since)
 
 
 def _zone_down(rounds: int) -> Case:

@@ -43,9 +43,29 @@ def percentile(name: str, unit: str, rounds: Sequence[float], share: float, **no
     return Case(name, unit, round(ordered[rank - 1], 3), [round(value, 3) for value in rounds], notes=notes)
 
 
-def write(folder: Path, suite: str, machine: dict[str, Any], cases: Sequence[Case]) -> str:
-    """Write `<suite>.json` into the folder and return it as one line."""
-    document = {"suite": suite, "machine": machine, "cases": [asdict(case) for case in cases]}
+def write(folder: Path, suite: str, machine: dict[str, Any], cases: Sequence[Case], *, whole: bool = True) -> str:
+    """Write `<suite>.json` into the folder and return it as one line.
+
+    Args:
+        whole: the cases are all there are; else those that the file has of the same machine stay beside them.
+    """
+    file = folder / f"{suite}.json"
+    listed = [asdict(case) for case in cases]
+    before = json.loads(file.read_text()) if file.exists() and not whole else None
+    if before is not None and _same(before["machine"], machine):
+        listed = _merged(before["cases"], listed)
+    document = {"suite": suite, "machine": machine, "cases": listed}
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{suite}.json").write_text(json.dumps(document, indent=2) + "\n")
+    file.write_text(json.dumps(document, indent=2) + "\n")
     return json.dumps(document)
+
+
+def _same(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether two results are of one machine: all but the load that was there."""
+    return {**one, "load_before": None} == {**other, "load_before": None}
+
+
+def _merged(old: Sequence[dict[str, Any]], new: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """New cases in the places of old ones of the same name, then those that are new by name."""
+    fresh = {str(case["name"]): case for case in new}
+    return [fresh.pop(str(case["name"]), case) for case in old] + list(fresh.values())

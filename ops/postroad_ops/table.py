@@ -17,6 +17,9 @@ from postroad_ops.status import Region, SendingAddress, TargetGroup
 COLOURS = {"ready": "green", "not ready": "yellow", "no answer": "red", "stopped": "red"}
 STATE_COLOURS = {"healthy": "green", "unhealthy": "red", "draining": "yellow", "initial": "yellow"}
 
+# Below so many columns the whole table of hosts would be folded.
+NARROW = 130
+
 
 def _table(*columns: str, right: tuple[str, ...] = ()) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -34,22 +37,24 @@ def _count(number: int | None) -> str:
     return "-" if number is None else f"{number:,}"
 
 
-def hosts_table(hosts: list[Host]) -> Table:
-    """One line a host."""
+def hosts_table(hosts: list[Host], *, narrow: bool = False) -> Table:
+    """One line a host; `narrow` leaves out what says least at a glance."""
     columns = ("tier", "host", "zone", "address", "public", "release", "queued", "sessions", "health")
-    table = _table(*columns, right=("queued", "sessions"))
+    shown = ("host", "zone", "address", "queued", "sessions", "health") if narrow else columns
+    table = _table(*shown, right=("queued", "sessions"))
     for host in hosts:
-        table.add_row(
-            host.tier,
-            f"{host.name} {host.instance}",
-            host.zone,
-            host.address,
-            host.public or "-",
-            host.release or "-",
-            _count(host.queued),
-            _count(host.sessions),
-            _coloured(host.health, COLOURS),
-        )
+        cells = {
+            "tier": host.tier,
+            "host": host.name if narrow else f"{host.name} {host.instance}",
+            "zone": host.zone[-1:] if narrow else host.zone,
+            "address": host.address,
+            "public": host.public or "-",
+            "release": host.release or "-",
+            "queued": _count(host.queued),
+            "sessions": _count(host.sessions),
+            "health": _coloured(host.health, COLOURS),
+        }
+        table.add_row(*(cells[column] for column in shown))
     return table
 
 
@@ -85,9 +90,9 @@ def providers_table(counts: dict[str, Any]) -> Table:
     return table
 
 
-def picture(region: Region) -> Group:
-    """All tables that have something to say, the faults last."""
-    parts: list[Any] = [hosts_table(region.hosts)]
+def picture(region: Region, *, width: int = NARROW) -> Group:
+    """All tables that have something to say, the faults last; `width` in columns of the terminal."""
+    parts: list[Any] = [hosts_table(region.hosts, narrow=width < NARROW)]
     if region.front_door:
         parts += ["", front_door_table(region.front_door)]
     if region.addresses:
@@ -108,14 +113,15 @@ def show(console: Console, region: Region) -> None:
 
 def watch(console: Console, look: Callable[[], Region], *, every: float) -> None:
     """Keep the picture on the screen until interrupted; a region that doesn't answer for a while is waited for."""
-    shown: Any = "looking"
+    seen: Any = "looking"
+    shown = seen
     try:
         with Live(shown, console=console, screen=console.is_terminal, auto_refresh=False) as live:
             while True:
                 try:
-                    shown = picture(look())
+                    shown = seen = picture(look(), width=console.width)
                 except OperationError as error:
-                    shown = Group(shown, f"[red]{error}[/]")
+                    shown = Group(seen, f"[red]{error}[/]")
                 live.update(shown, refresh=True)
                 time.sleep(every)
     except KeyboardInterrupt:

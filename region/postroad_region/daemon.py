@@ -55,7 +55,7 @@ class Daemon:
         guard.raise_guard()
         seed.prepare(self._paths.api_state)
         # moto reads its environment when it is imported.
-        from postroad_region.api import console, elbv2_targets, patches, snapshot  # noqa: F401
+        from postroad_region.api import console, elbv2_targets, images, patches, snapshot  # noqa: F401
         from postroad_region.api.autoscaling.observation import seen
         from postroad_region.api.server import Api
         from postroad_region.api.state import StateFile
@@ -67,6 +67,7 @@ class Daemon:
         internet = Internet(self._paths)
         balancers = Balancers(self._paths, self._woken.set)
         elbv2_targets.observed = balancers.states
+        images.baked_by_the_region = True
         seen.unhealthy_targets, seen.draining_targets = balancers.unhealthy_targets, balancers.draining_targets
         links.ensure_backbone(internet.addresses())
         volumes.prepare(self._paths.instances)
@@ -107,7 +108,11 @@ class Daemon:
                     self._by_address.clear()
                     self._by_address.update({str(i.address): i for i in wanted.instances})
                     self._endpoints = {table.id: table.endpoint for table in wanted.fabric.route_tables}
-                    reconciler.reconcile(wanted)
+                    made = reconciler.reconcile(wanted).images
+                    with api.lock:
+                        decided = images.settle(seed.ACCOUNT, seed.REGION, made)
+                    if decided:
+                        api.save()
                     balancers.apply(wanted.balancers)
                     internet.apply(wanted, zones, balancers.names())
                 except Exception as error:  # a fault of ours in one pass mustn't take the API away

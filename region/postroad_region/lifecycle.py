@@ -12,7 +12,7 @@ from postroad_region.daemon import status
 from postroad_region.errors import RegionError
 from postroad_region.fabric import links
 from postroad_region.faults.enforcer import Enforcer
-from postroad_region.hypervisor import base_image, hosts, volumes
+from postroad_region.hypervisor import base_image, hosts, images, volumes
 from postroad_region.internet import Internet
 from postroad_region.paths import Paths
 
@@ -68,8 +68,8 @@ def down(paths: Paths, progress: Progress) -> None:
     for name in links.instance_namespaces():
         links.remove_instance(name)
     links.remove_backbone()
-    for image in hosts.baked_images():
-        hosts.remove_image(image)
+    for image in images.made():
+        images.remove(image)
     progress("state")
     shutil.rmtree(paths.state, ignore_errors=True)
     shutil.rmtree(paths.run, ignore_errors=True)

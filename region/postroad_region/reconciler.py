@@ -20,7 +20,8 @@ from postroad_region.fabric.model import Fabric
 from postroad_region.fabric.ruleset import ruleset
 from postroad_region.faults.enforcer import Enforcer
 from postroad_region.faults.file import FaultsFile
-from postroad_region.hypervisor import hosts, volumes
+from postroad_region.hypervisor import hosts, images, volumes
+from postroad_region.hypervisor.bakery import Bakery
 from postroad_region.hypervisor.hosts import Host
 from postroad_region.hypervisor.model import Instance
 from postroad_region.paths import Paths
@@ -36,10 +37,11 @@ INJECTED = "injected"
 
 @dataclass(slots=True)
 class Outcome:
-    """What the last pass left: instances in service and what failed, by subject."""
+    """What the last pass left: instances in service, what failed, by subject, and images that were decided, by AMI."""
 
     running: int = 0
     faults: dict[str, str] = field(default_factory=dict)
+    images: dict[str, str] = field(default_factory=dict)
 
 
 class Reconciler:
@@ -53,6 +55,7 @@ class Reconciler:
         self._pids: dict[str, int] = {}
         self._looked = 0.0
         self.injected = Enforcer(FaultsFile(paths.faults), paths.volumes)
+        self._bakery = Bakery(self.injected.release_host)
         self.outcome = Outcome()
 
     def needs_look(self) -> bool:
@@ -101,6 +104,9 @@ class Reconciler:
 
     def _apply_hosts(self, snapshot: Snapshot, outcome: Outcome) -> None:
         present = hosts.all_hosts()
+        self._attempt("images", outcome, lambda: self._bakery.bake(snapshot.images, present, outcome.images))
+        if any(image.pending for image in snapshot.images):
+            present = hosts.all_hosts()
         wanted = {instance.id: instance for instance in snapshot.instances}
         for instance_id in sorted(set(present) - set(wanted)):
             self._attempt(instance_id, outcome, lambda h=present[instance_id]: self._remove(h))  # type: ignore[misc]
@@ -113,6 +119,7 @@ class Reconciler:
                 )
             )
         self._drop_leftovers(set(wanted))
+        self._attempt("images", outcome, lambda: self._bakery.tidy(snapshot.images, snapshot.instances))
         after = hosts.all_hosts()
         self._pids = {host.instance_id: host.pid for host in after.values() if host.running}
         for instance_id, pid in self._pids.items():
@@ -124,7 +131,7 @@ class Reconciler:
         folder = self._paths.instances / instance.id
         if instance.state == "running":
             if host is None:
-                image = hosts.image_for(instance.image, base_ami=BASE_AMI, base_image=self._base_image)
+                image = images.image_for(instance.image, base_ami=BASE_AMI, base_image=self._base_image)
                 hosts.create(instance, image=image, folder=folder)
                 log.info("created", instance=instance.id, name=instance.tags.get("Name"), address=str(instance.address))
             volumes.ensure_attached(self._paths.volumes, folder, instance.volumes, sizes)

@@ -17,6 +17,7 @@ from typing import Any
 import boto3
 import pytest
 import yaml
+from postroad_ops.account import holdings, leftovers
 
 from tests.pulumi.conftest import PROJECTS
 from tests.pulumi.mocks_engine import PROJECTS as FOLDER
@@ -80,6 +81,11 @@ class Engine:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
+    def client(self, service: str) -> Any:
+        named = {name.lower(): self.variables[name] for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
+        url = self.variables["AWS_ENDPOINT_URL"]
+        return boto3.client(service, endpoint_url=url, region_name="us-east-1", **named)
+
     def outputs(self, project: str) -> dict[str, Any]:
         return dict(json.loads(self.must(project, "stack", "output", "--json")))
 
@@ -123,15 +129,10 @@ def engine(tmp_path_factory: pytest.TempPathFactory, key_files: Path) -> Iterato
     with running(api, variables, ready="ready"), running(provider, variables) as provider_port:
         variables["PULUMI_DEBUG_PROVIDERS"] = f"aws:{provider_port}"
         # Two stacks have more addresses than an account gets at first.
-        quotas = boto3.client(
-            "service-quotas",
-            endpoint_url=variables["AWS_ENDPOINT_URL"],
-            region_name="us-east-1",
-            aws_access_key_id="trial",
-            aws_secret_access_key="trial",
-        )
+        made = Engine(variables, folder)
+        quotas = made.client("service-quotas")
         quotas.request_service_quota_increase(ServiceCode="ec2", QuotaCode="L-0263D0A3", DesiredValue=20)
-        yield Engine(variables, folder)
+        yield made
 
 
 def init(engine: Engine, stack: str, like: str = "") -> None:
@@ -143,7 +144,13 @@ POLICIES = ("--policy-pack", str(FOLDER / "policy"))
 
 
 @pytest.fixture(scope="module")
-def applied(engine: Engine) -> Engine:
+def untouched(engine: Engine) -> dict[str, set[str]]:
+    """What the account had before anything was made in it."""
+    return holdings(engine.client)
+
+
+@pytest.fixture(scope="module")
+def applied(engine: Engine, untouched: dict[str, set[str]]) -> Engine:
     """Stack `local`, applied with its policies."""
     init(engine, "local")
     for project in PROJECTS:
@@ -209,3 +216,21 @@ def test_the_pack_refuses_what_the_policies_refuse(engine: Engine) -> None:
         "template: hosts boot whatever the image says",
     ):
         assert said in done.stdout
+
+
+def test_what_is_destroyed_leaves_nothing_in_the_account(applied: Engine, untouched: dict[str, set[str]]) -> None:
+    """The last test of this file: it takes `applied` away. Hosts and what was uploaded are no obstacle."""
+    made = leftovers(untouched, holdings(applied.client))
+    for kind in ("ec2 Instances", "ec2 Volumes", "elbv2 LoadBalancers", "s3 Buckets", "route53 HostedZones"):
+        assert made[kind], f"the stacks make {kind}"
+    (bucket,) = made["s3 Buckets"]
+    for content in (b"one", b"another version"):
+        applied.client("s3").put_object(Bucket=bucket, Key="releases/trial.tar.gz", Body=content)
+
+    # What failed half way is destroyed as well.
+    applied("mail", "destroy", "--yes", "--skip-preview", stack="bare")
+    for project in reversed(PROJECTS):
+        applied.must(project, "destroy", "--yes", "--skip-preview")
+
+    left = leftovers(untouched, holdings(applied.client))
+    assert left == {}, left

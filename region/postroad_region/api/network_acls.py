@@ -1,4 +1,4 @@
-"""Network ACLs where moto isn't EC2: entries that don't exist, rules that don't parse, and rules for ICMP.
+"""Network ACLs where moto isn't EC2: entries that don't exist, rules that don't parse, rules for ICMP, and their end.
 
 https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
 """
@@ -10,6 +10,7 @@ from typing import Any
 
 from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models.network_acls import NetworkAclBackend
+from moto.ec2.models.vpcs import VPCBackend
 from moto.ec2.responses.network_acls import NetworkACLs
 
 _HIGHEST_RULE = 32766
@@ -53,6 +54,16 @@ def _get_param(response: Any, name: str, *args: Any, **kwargs: Any) -> Any:
     return _original_get_param(response, name.replace("Icmp.", "IcmpTypeCode."), *args, **kwargs)
 
 
+def _delete_vpc(backend: Any, vpc_id: str) -> Any:
+    """A VPC's default ACL goes with it."""
+    deleted = _original_delete_vpc(backend, vpc_id)
+    for acl in [acl for acl in backend.network_acls.values() if acl.vpc_id == vpc_id]:
+        del backend.network_acls[acl.id]
+    return deleted
+
+
+_original_delete_vpc = VPCBackend.delete_vpc
+VPCBackend.delete_vpc = _delete_vpc
 _original_get_param = NetworkACLs._get_param
 NetworkACLs._get_param = _get_param
 _original_create = NetworkAclBackend.create_network_acl_entry

@@ -143,6 +143,9 @@ def is_read(environ: dict[str, Any], action: str) -> bool:
 
 class _Handler(WSGIRequestHandler):
     protocol_version = "HTTP/1.1"
+    # Head and body leave in one piece: boto3 takes a head without its body, from a daemon that was killed between the
+    # two, for an answer, and doesn't ask again.
+    wbufsize = 1 << 20
 
     def log(self, type: str, message: str, *args: Any) -> None:
         """Changes are logged by the API itself; reads aren't."""

@@ -10,18 +10,19 @@ from typing import Any
 from moto.ec2.models import ec2_backends
 
 from postroad_region import addresses
-from postroad_region.api import elbv2_snapshot
+from postroad_region.api import elbv2_snapshot, images
 from postroad_region.api.network_rules import acl_of_subnets, network_acl, security_group
 from postroad_region.api.patches import DELETED_VOLUMES
 from postroad_region.api.public_addresses import public_of, reverse_names
 from postroad_region.balancer.model import Balancer
 from postroad_region.fabric.model import Fabric, Interface, Route, RouteTable, Subnet
-from postroad_region.hypervisor.model import Instance
+from postroad_region.hypervisor.model import Image, Instance
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The wanted fabric and instances, volumes whose data may go, PTR names by public address, and balancers.
+    """The wanted fabric and instances, volumes whose data may go, PTR names by public address, balancers, and
+    images made from instances.
 
     Args:
         sizes: GiB by volume.
@@ -34,6 +35,7 @@ class Snapshot:
     reverse: tuple[tuple[str, str], ...] = ()
     balancers: tuple[Balancer, ...] = ()
     sizes: tuple[tuple[str, int], ...] = ()
+    images: tuple[Image, ...] = ()
 
 
 def take(account: str, region: str) -> Snapshot:
@@ -84,7 +86,8 @@ def take(account: str, region: str) -> Snapshot:
     reverse = tuple(sorted(reverse_names(account, region).items()))
     balancers = elbv2_snapshot.balancers(account, region, subnets)
     sizes = tuple((volume.id, int(volume.size)) for volume in backend.volumes.values() if volume.size)
-    return Snapshot(fabric, instances, deleted, volumes, reverse, balancers, sizes)
+    made = images.wanted(account, region)
+    return Snapshot(fabric, instances, deleted, volumes, reverse, balancers, sizes, made)
 
 
 def _in_box(cidr: str) -> bool:

@@ -8,6 +8,7 @@ one save serves all changes that were made while the previous one ran.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import io
 import os
@@ -199,9 +200,19 @@ def _set_value(key: FakeKey, value: bytes) -> None:
     _original_set_value(key, value)
 
 
+def _copied(key: FakeKey, memo: dict[int, Any]) -> FakeKey:
+    """A copy as moto makes it when it lists versions: with its content, which isn't on its way to the file."""
+    made: FakeKey = FakeKey.__new__(FakeKey)
+    memo[id(key)] = made
+    made.__setstate__(copy.deepcopy(_original_key_state(key), memo))
+    return made
+
+
+_original_key_state = FakeKey.__getstate__
 _original_set_value = FakeKey.value.fset
 FakeKey.value = FakeKey.value.setter(_set_value)
 FakeKey.__getstate__ = _key_state
+FakeKey.__deepcopy__ = _copied
 
 
 def _private_key(der: bytes) -> Any:

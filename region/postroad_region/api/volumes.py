@@ -6,6 +6,8 @@ from typing import Any
 
 from moto.ec2.exceptions import EC2ClientError, VolumeInUseError
 from moto.ec2.models.elastic_block_store import EBSBackend
+from moto.ec2.models.instances import Instance
+from moto.kms.models import kms_backends
 
 # Volumes whose deletion was answered; the hypervisor drops their data, and no others'.
 DELETED_VOLUMES = "postroad_deleted_volumes"
@@ -67,6 +69,34 @@ def _detach(backend: Any, volume_id: str, instance_id: str | None, device_path: 
     return _original_detach(backend, volume_id, instance_id or attachment.instance.id, device_path or attachment.device)
 
 
+def _default_key(backend: Any) -> str:
+    """The key of encrypted volumes that name none is AWS's own, not the account's."""
+    arn: str = _original_default_key(backend)
+    kms_backends[backend.account_id][backend.region_name].describe_key(arn).key_manager = "AWS"
+    return arn
+
+
+def _root_volume(instance: Any) -> None:
+    """The root volume at the name that the image gives it, by which clients tell it from the others."""
+    backend = instance.ec2_backend
+    volume = backend.create_volume(size=8, zone_name=instance._placement.zone)
+    backend.attach_volume(volume.id, instance.id, instance.root_device_name, True)
+
+
+def _add_block_device(instance: Any, size: int, device_path: str, *args: Any, **kwargs: Any) -> None:
+    """A mapping of the root device is the root volume, in the place of the default one."""
+    default = instance.block_device_mapping.get(device_path)
+    if default is not None and device_path == instance.root_device_name:
+        _original_detach(instance.ec2_backend, default.volume_id, instance.id, device_path)
+        _original_delete(instance.ec2_backend, default.volume_id)
+    _original_add_block_device(instance, size, device_path, *args, **kwargs)
+
+
+_original_add_block_device = Instance.add_block_device
+Instance.setup_defaults = _root_volume
+Instance.add_block_device = _add_block_device
+_original_default_key = EBSBackend._create_default_encryption_key
+EBSBackend._create_default_encryption_key = _default_key
 _original_attach = EBSBackend.attach_volume
 _original_detach = EBSBackend.detach_volume
 EBSBackend.attach_volume = _attach

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from postroad_region import daemon
+from postroad_region import daemon, supervisor
 from postroad_region.errors import RegionError
 from postroad_region.faults.file import FaultsFile
 from postroad_region.faults.inventory import HostName, Inventory, find_host, find_zone
@@ -19,13 +19,16 @@ POLL_SECONDS = 0.05
 
 
 def faults_file() -> FaultsFile:
-    """The running region's.
+    """The running region's; waits for a daemon that is just starting again.
 
     Raises:
         RegionError: no region runs.
     """
-    if daemon.status() is None:
-        raise RegionError("no region runs on this machine", remedy="run: make up")
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while daemon.status() is None:
+        if supervisor.process(paths()).running() is None or time.monotonic() > deadline:
+            raise RegionError("no region runs on this machine", remedy="run: make up")
+        time.sleep(POLL_SECONDS)
     return FaultsFile(paths().faults)
 
 

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from postroad_region.command import run, succeeds
-from postroad_region.errors import RegionError
 from postroad_region.hypervisor.model import Instance
 
 PODMAN = ("podman", "--runtime", "runc", "--cgroup-manager", "cgroupfs")
@@ -130,20 +129,6 @@ def console(instance_id: str) -> str:
     return run([*PODMAN, "logs", instance_id]).replace("\r\n", "\n")[-65536:]
 
 
-def image_for(ami: str, *, base_ami: str, base_image: str) -> str:
-    """The container image behind an AMI id.
-
-    Raises:
-        RegionError: no image belongs to it.
-    """
-    if ami == base_ami:
-        return base_image
-    baked = f"localhost/postroad-ami:{ami}"
-    if not succeeds(["podman", "image", "exists", baked]):
-        raise RegionError(f"{ami} has no image on this machine", remedy=f"launch {base_ami}, or bake one with packer")
-    return baked
-
-
 def process_tree(pid: int) -> list[int]:
     """A process and all below it."""
     found = [pid]
@@ -159,16 +144,3 @@ def process_tree(pid: int) -> list[int]:
                 continue
             found.extend(int(child) for child in children.split())
     return found
-
-
-def baked_images() -> list[str]:
-    """Images that CreateImage made in this region."""
-    text = run(
-        ["podman", "images", "--filter", "reference=localhost/postroad-ami", "--format", "{{.Repository}}:{{.Tag}}"]
-    )
-    return text.split()
-
-
-def remove_image(reference: str) -> None:
-    """Drop an image that no host uses."""
-    run(["podman", "rmi", "--force", reference])

@@ -46,3 +46,19 @@ class Instance:
     def hostname(self) -> str:
         """The private DNS name's host part (https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/hostname-types.html)."""
         return f"ip-{str(self.address).replace('.', '-')}"
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An image that was made from an instance, or is to be.
+
+    Args:
+        instance: the one that it is made from, which may be gone once it is made.
+        pending: it isn't known to be made.
+        reboot: the instance is shut down for it, so that its files are whole.
+    """
+
+    id: str
+    instance: str
+    pending: bool
+    reboot: bool

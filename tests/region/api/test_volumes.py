@@ -48,3 +48,30 @@ def test_a_device_name_is_taken_once(aws: Any, instance: str, volume: str) -> No
     aws.ec2.attach_volume(VolumeId=volume, InstanceId=instance, Device="/dev/sdx")
     attach = {"VolumeId": other, "InstanceId": instance, "Device": "/dev/sdx"}
     assert aws.refused(aws.ec2.attach_volume, **attach) == "InvalidParameterValue"
+
+
+def test_the_root_volume_is_at_the_name_that_the_image_gives_it(aws: Any, instance: str, place: Any) -> None:
+    (described,) = aws.ec2.describe_instances(InstanceIds=[instance])["Reservations"][0]["Instances"]
+    (image,) = aws.ec2.describe_images(ImageIds=[place.image])["Images"]
+    assert described["RootDeviceName"] == image["RootDeviceName"]
+    assert [mapping["DeviceName"] for mapping in described["BlockDeviceMappings"]] == [image["RootDeviceName"]]
+
+
+@pytest.mark.parametrize("by_template", [True, False])
+def test_a_mapping_of_the_root_device_is_the_only_root_volume(aws: Any, place: Any, by_template: bool) -> None:
+    (image,) = aws.ec2.describe_images(ImageIds=[place.image])["Images"]
+    mappings = [{"DeviceName": image["RootDeviceName"], "Ebs": {"VolumeSize": 20, "DeleteOnTermination": True}}]
+    asked = {"ImageId": place.image, "MinCount": 1, "MaxCount": 1, "SubnetId": place.subnet}
+    if by_template:
+        data = {"BlockDeviceMappings": mappings}
+        aws.ec2.create_launch_template(LaunchTemplateName="sized", LaunchTemplateData=data)
+        asked["LaunchTemplate"] = {"LaunchTemplateName": "sized"}
+    else:
+        asked["BlockDeviceMappings"] = mappings
+    before = len(aws.ec2.describe_volumes()["Volumes"])
+    instance = aws.ec2.run_instances(**asked)["Instances"][0]["InstanceId"]
+    (described,) = aws.ec2.describe_instances(InstanceIds=[instance])["Reservations"][0]["Instances"]
+    (mapping,) = described["BlockDeviceMappings"]
+    (volume,) = aws.ec2.describe_volumes(VolumeIds=[mapping["Ebs"]["VolumeId"]])["Volumes"]
+    assert (mapping["DeviceName"], volume["Size"]) == (image["RootDeviceName"], 20)
+    assert len(aws.ec2.describe_volumes()["Volumes"]) == before + 1

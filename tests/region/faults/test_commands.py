@@ -44,6 +44,7 @@ class Region:
 def region(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Region:
     made = Region(tmp_path)
     monkeypatch.setenv("POSTROAD_REGION_STATE", str(tmp_path))
+    monkeypatch.setenv("POSTROAD_REGION_RUN", str(tmp_path / "run"))
     monkeypatch.setattr(daemon, "status", made.status)
     for module in ("injection", "limit", "faults"):
         monkeypatch.setattr(f"postroad_region.commands.{module}.inventory", lambda: made)
@@ -123,6 +124,21 @@ def test_without_a_region_it_says_so(region: Region) -> None:
     region.alive = False
     with pytest.raises(RegionError, match="no region runs on this machine; run: make up"):
         call("zone", "down", "a")
+
+
+def test_a_daemon_that_is_just_starting_again_is_waited_for(region: Region, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[None] = []
+
+    class Supervisor:
+        def running(self) -> object:
+            looks.append(None)
+            region.alive = len(looks) > 2
+            return self
+
+    monkeypatch.setattr(injection.supervisor, "process", lambda _: Supervisor())
+    region.alive = False
+    call("zone", "down", "a")
+    assert region.file.read().zones_down == {"us-east-1a"}
 
 
 def test_what_cannot_be_made_true_is_said_with_its_reason(region: Region, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ from postroad_region.api.snapshot import Snapshot
 from postroad_region.fabric.model import Fabric, Interface, Subnet
 from postroad_region.faults import enforcer
 from postroad_region.faults.file import FaultsFile
+from postroad_region.hypervisor import bakery
 from postroad_region.hypervisor.hosts import Host
 from postroad_region.hypervisor.model import Instance
 from postroad_region.paths import Paths
@@ -78,8 +79,10 @@ class Machine:
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
     made = Machine()
-    for name in ("hosts", "links", "volumes"):
+    for name in ("hosts", "images", "links", "volumes"):
         monkeypatch.setattr(reconciler, name, made)
+    for name in ("hosts", "images"):
+        monkeypatch.setattr(bakery, name, made)
     for name in ("freezer", "links"):
         monkeypatch.setattr(enforcer, name, made)
     monkeypatch.setattr(reconciler, "Interfaces", lambda: made)

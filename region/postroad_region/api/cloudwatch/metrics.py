@@ -42,6 +42,8 @@ def _measure(account: str, region: str, now: float) -> bool:
     if cloudwatch.__dict__.get(_MEASURED) == minute:
         return False
     cloudwatch.__dict__[_MEASURED] = minute
+    # What stands at the end of a minute is that minute's number: alarms that look at it now see it now.
+    measured_at = moment(minute * INTERVAL_SECONDS - 1.0)
     points: list[tuple[str, str, dict[str, str], float]] = []
     for queue in sqs_backends[account][region].queues.values():
         dimension = {"QueueName": queue.name}
@@ -52,7 +54,7 @@ def _measure(account: str, region: str, now: float) -> bool:
         points += [("AWS/AutoScaling", name, dimension, numbers[name]) for name in group.metrics if name in numbers]
     for namespace, name, dimension, number in points:
         dimensions = [{"Name": key, "Value": value} for key, value in dimension.items()]
-        cloudwatch.metric_data.append(MetricDatum(namespace, name, number, dimensions, moment(now), "Count"))
+        cloudwatch.metric_data.append(MetricDatum(namespace, name, number, dimensions, measured_at, "Count"))
     before = len(cloudwatch.metric_data)
     cloudwatch.metric_data = [item for item in cloudwatch.metric_data if seconds(item) > now - KEPT_SECONDS]
     return bool(points) or len(cloudwatch.metric_data) != before

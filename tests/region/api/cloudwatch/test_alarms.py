@@ -170,11 +170,14 @@ def test_queue_depth_scales_the_group_by_steps(aws: Any, time: Time, place: Any)
         Threshold=2.0,
         AlarmActions=[action],
     )
+    time.passes()
+    assert size(aws) == 1
     for number in range(10):
         aws.sqs.send_message(QueueUrl=queue, MessageBody=str(number))
-    time.passes(1)
     time.passes(59)
-    assert state(aws) == "ALARM"
+    assert size(aws) == 1
+    time.passes(1)
+    assert state(aws) == "ALARM", "the minute's depth is known when the minute is over"
     assert size(aws) == 4
     told = aws.autoscaling.describe_scaling_activities(AutoScalingGroupName="mta")["Activities"]
     assert any("a monitor alarm queued in state ALARM triggered policy out" in item["Cause"] for item in told)
