@@ -14,7 +14,6 @@ from postroad_region.api import (  # noqa: F401
     instance_status,
     instance_types,
     launch_templates,
-    launched_interfaces,
     load_balancer_names,
     network_acls,
     network_interfaces,

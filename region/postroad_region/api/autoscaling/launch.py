@@ -89,9 +89,6 @@ def launch(group: Any, now: float) -> InstanceState:
     )
     instance = reservation.instances[0]
     instance.autoscaling_group = group
-    # An instance's own interface goes with it (AWS sets DeleteOnTermination on the primary one).
-    for nic in instance.nics.values():
-        nic.delete_on_termination = True
     protected = bool(group.new_instances_protected_from_scale_in)
     state = InstanceState(instance, lifecycle_state=PENDING, protected_from_scale_in=protected)
     remember(state, Member(launched=now, template=(identifier, int(version.number))))
