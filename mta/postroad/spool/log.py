@@ -16,7 +16,8 @@ from postroad.spool.message import Delivery, Location, Message, Outcome
 from postroad.spool.record import check_of
 from postroad.spool.recovery import Recovered, keep_aside, read_spool
 from postroad.spool.reserve import Reserve
-from postroad.spool.segment import Segment, read_at
+from postroad.spool.segment import read_at
+from postroad.spool.segments import SegmentTable
 from postroad.spool.writer import SegmentWriter
 
 SEGMENT_SIZE = 64 << 20
@@ -75,16 +76,11 @@ class Spool:
         self._lock = SpoolLock(folder)
         self.recovered: Recovered = read_spool(folder)
         keep_aside(folder, self.recovered.damage)
-        self._segments: list[Segment] = self.recovered.segments
-        self._by_number = {segment.number: segment for segment in self._segments}
-        self._residents: dict[int, dict[int, Message]] = {segment.number: {} for segment in self._segments}
-        for message in self.recovered.messages.values():
-            assert message.location is not None
-            self._residents[message.location.segment][message.id] = message
+        self._segments = SegmentTable(self.recovered.segments, self.recovered.messages.values())
         # Wall clock in the high bits: ids stay unique even if the spool was emptied in between.
         self._next_id = max(self.recovered.highest_id + 1, int(time.time() * 1000) << 20)
         self._writer: SegmentWriter | None = None
-        self._last_number = self._segments[-1].number if self._segments else 0
+        self._last_number = self._segments.last_number
         self._appends: list[tuple[Message, Done]] = []
         self._outcomes: list[bytes] = []
         self._copies: list[tuple[Message, Sequence[bytes]]] = []
@@ -123,12 +119,12 @@ class Spool:
     @property
     def octets(self) -> int:
         """Size of all segments."""
-        return sum(segment.size for segment in self._segments)
+        return self._segments.octets
 
     @property
     def live_octets(self) -> int:
         """Size of the messages that are not finished."""
-        return sum(segment.live_octets for segment in self._segments)
+        return self._segments.live_octets
 
     @property
     def segments(self) -> int:
@@ -165,7 +161,7 @@ class Spool:
             message.deliveries.remove(delivery)
         self._outcomes.append(outcome_record(delivery, outcome))
         if not message.deliveries:
-            self._forget(message)
+            self._segments.forget(message)
         self._schedule_flush()
 
     async def read(self, message: Message) -> bytes:
@@ -177,7 +173,7 @@ class Spool:
         for _ in range(3):
             location = message.location
             assert location is not None
-            path = self._by_number[location.segment].path
+            path = self._segments.path_of(location)
             try:
                 body = await self._loop.run_in_executor(None, read_at, path, location.offset, location.size)
             except FileNotFoundError:
@@ -259,7 +255,7 @@ class Spool:
 
     def _make_room(self) -> None:
         """Give back the newest segment too if nothing at all is wanted any more; outcomes needn't be kept then."""
-        if self._writer is not None and not any(segment.live_messages for segment in self._segments):
+        if self._writer is not None and not self._segments.wanted:
             self._outcomes.clear()
             self._retired.append(self._writer.fd)
             self._writer = None
@@ -293,12 +289,7 @@ class Spool:
         pieces.extend(outcomes)
         self._writer.append(pieces)
         for message, location in placed:
-            if message.location is not None:
-                self._forget(message)  # its old place
-            message.location = location
-            self._residents[segment.number][message.id] = message
-            segment.live_messages += 1
-            segment.live_octets += message.size
+            self._segments.place(message, location)
 
     def _new_segment(self) -> None:
         number = self._last_number + 1
@@ -308,9 +299,7 @@ class Spool:
             self._retired.append(self._writer.fd)
         self._writer = writer
         self._folder_changed = self._dirty = True
-        self._segments.append(writer.segment)
-        self._by_number[number] = writer.segment
-        self._residents[number] = {}
+        self._segments.add(writer.segment)
 
     def _start_sync(self) -> None:
         if self._syncing:
@@ -347,26 +336,13 @@ class Spool:
         if self._sync_timer is None and not self._syncing:
             self._sync_timer = self._loop.call_later(_OUTCOME_SYNC_DELAY, self._start_sync)
 
-    def _forget(self, message: Message) -> None:
-        """The message's octets at its present place are no longer wanted."""
-        assert message.location is not None
-        segment = self._by_number[message.location.segment]
-        if self._residents[segment.number].pop(message.id, None) is not None:
-            segment.live_messages -= 1
-            segment.live_octets -= message.size
-
     def _reclaim(self) -> None:
         """Remove the oldest segments as far as nothing in them is wanted; else see whether to compact."""
-        current = self._writer.segment if self._writer is not None else None
-        while self._segments and not self._compacting:
-            segment = self._segments[0]
-            if segment is current or segment.live_messages:
-                break
-            self._segments.pop(0)
-            del self._by_number[segment.number], self._residents[segment.number]
-            # Removed with the next sync, behind it: what moved out of it is durable by then.
-            self._remove.append(segment.path)
-            self._dirty = True
+        if not self._compacting:
+            removed = self._segments.take_unwanted(self._writer.segment if self._writer is not None else None)
+            # Removed with the next sync, behind it: what moved out of them is durable by then.
+            self._remove += removed
+            self._dirty = self._dirty or bool(removed)
         if self._dirty:
             self._sync_soon()
         if (
@@ -384,9 +360,9 @@ class Spool:
 
     async def _compact(self) -> None:
         """Copy what lives in the oldest segment to the newest one; `_reclaim` then removes it."""
-        oldest = self._segments[0]
+        oldest = self._segments.oldest
         try:
-            for message in list(self._residents[oldest.number].values()):
+            for message in self._segments.residents(oldest):
                 location = message.location
                 assert location is not None
                 body = await self._loop.run_in_executor(None, read_at, oldest.path, location.offset, location.size)

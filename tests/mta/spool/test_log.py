@@ -102,6 +102,15 @@ async def test_a_success_is_never_attempted_again(tmp_path: Path) -> None:
     await spool.close()
 
 
+async def test_a_recovered_delivery_is_no_larger_than_a_new_one(tmp_path: Path) -> None:
+    spool = opened(tmp_path)
+    sent = message(spool, *(b"%d@y.test" % number for number in range(250)))
+    await stored(spool, sent)
+    spool, (found,) = await reopened(spool)
+    assert [len(delivery.recipients) for delivery in found.deliveries] == [100, 100, 50]
+    await spool.close()
+
+
 async def test_an_outcome_survives_a_crash_of_the_process_without_any_sync(tmp_path: Path) -> None:
     spool = opened(tmp_path)
     sent = message(spool)
