@@ -16,7 +16,8 @@ from postroad.queue.retry import RetryPolicy, next_due
 from postroad.queue.scheduled import ScheduledQueue
 from postroad.routing.route import NoRoute, Route, Router
 from postroad.smtp.replies import Reply, local_reply
-from postroad.spool.log import Spool, SpoolError
+from postroad.spool.errors import SpoolError
+from postroad.spool.log import Spool
 from postroad.spool.message import Delivery, Message, Outcome
 
 PROXY_WAIT = 10.0

@@ -10,13 +10,14 @@ from pathlib import Path
 
 from postroad.spool.committer import Committer, SyncJob
 from postroad.spool.compaction import should_compact
-from postroad.spool.entries import message_record, outcome_record, state_records
+from postroad.spool.entries import finished_record, lay_out, outcome_record
+from postroad.spool.errors import SpoolError, SpoolFullError, UnreadableError
 from postroad.spool.lock import SpoolLock
-from postroad.spool.message import Delivery, Location, Message, Outcome
-from postroad.spool.record import check_of
+from postroad.spool.message import Delivery, Message, Outcome
 from postroad.spool.recovery import Recovered, keep_aside, read_spool
 from postroad.spool.reserve import Reserve
-from postroad.spool.segment import read_at
+from postroad.spool.room import Room
+from postroad.spool.segment import read_at, sync_segments
 from postroad.spool.segments import SegmentTable
 from postroad.spool.writer import SegmentWriter
 
@@ -24,18 +25,6 @@ SEGMENT_SIZE = 64 << 20
 _OUTCOME_SYNC_DELAY = 0.05
 _RETRY_FULL = 1.0
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
-
-
-class SpoolError(RuntimeError):
-    """The spool could not do it."""
-
-
-class SpoolFullError(SpoolError):
-    """No room on disk; nothing was accepted and nothing is lost."""
-
-
-class UnreadableError(SpoolError):
-    """A message's octets on disk are not what was written."""
 
 
 Done = Callable[[SpoolError | None], None]
@@ -70,12 +59,14 @@ class Spool:
         self.folder = folder
         self._fatal = fatal
         self._segment_size = segment_size
-        self._min_free = min_free
         self._loop = asyncio.get_running_loop()
         folder.mkdir(mode=0o700, exist_ok=True)
         self._lock = SpoolLock(folder)
+        self._room = Room(folder, min_free, self._loop.time)
         self.recovered: Recovered = read_spool(folder)
+        sync_segments(self.recovered.segments)
         keep_aside(folder, self.recovered.damage)
+        self.standing = self.recovered.standing
         self._segments = SegmentTable(self.recovered.segments, self.recovered.messages.values())
         # Wall clock in the high bits: ids stay unique even if the spool was emptied in between.
         self._next_id = max(self.recovered.highest_id + 1, int(time.time() * 1000) << 20)
@@ -83,6 +74,7 @@ class Spool:
         self._last_number = self._segments.last_number
         self._appends: list[tuple[Message, Done]] = []
         self._outcomes: list[bytes] = []
+        self._notes: list[Done] = []
         self._copies: list[tuple[Message, Sequence[bytes]]] = []
         self._waiting: list[Done] = []
         self._in_sync: list[Done] = []
@@ -91,8 +83,6 @@ class Spool:
         self._folder_changed = False
         self._flush_scheduled = self._syncing = self._dirty = self._compacting = False
         self._sync_timer: asyncio.TimerHandle | None = None
-        self._free_checked = -1.0
-        self._has_room = True
         self.commits = 0
         self._committer = Committer(self._loop, self._synced, fatal)
         self._reserve = Reserve(folder)
@@ -131,21 +121,22 @@ class Spool:
         """How many segments there are."""
         return len(self._segments)
 
+    @property
+    def synced(self) -> bool:
+        """Whether all that was recorded would survive power loss."""
+        pending = self._flush_scheduled or self._syncing or self._waiting or self._dirty
+        return not (pending or self._appends or self._outcomes or self._copies)
+
     def has_room(self) -> bool:
         """Whether the file system still has `min_free`; looked up once a second."""
-        now = self._loop.time()
-        if now >= self._free_checked + 1.0:
-            self._free_checked = now
-            stat = os.statvfs(self.folder)
-            self._has_room = stat.f_bavail * stat.f_frsize >= self._min_free
-        return self._has_room
+        return self._room.enough()
 
     def append(self, message: Message, done: Done) -> None:
         """Store a message with its `content`; `done(None)` when it is durable, `done(error)` if it isn't stored."""
         if not self.has_room():
             if not self._appends:
                 self._make_room()
-            self._loop.call_soon(done, SpoolFullError(f"less than {self._min_free} octets free in {self.folder}"))
+            self._loop.call_soon(done, SpoolFullError(self._room.shortage))
             return
         self._appends.append((message, done))
         self._schedule_flush()
@@ -163,6 +154,31 @@ class Spool:
         if not message.deliveries:
             self._segments.forget(message)
         self._schedule_flush()
+
+    def finish(self, message: Message) -> None:
+        """Note that nothing of a message is open here any more, whatever became of it."""
+        message.deliveries.clear()
+        self._outcomes.append(finished_record(message))
+        self._segments.forget(message)
+        self._schedule_flush()
+
+    def note(self, record: bytes, done: Done | None = None) -> None:
+        """Write a record behind the outcomes so far; `done(None)` when it is durable, however long the disk is full."""
+        self._outcomes.append(record)
+        if done is not None:
+            self._notes.append(done)
+        self._schedule_flush()
+
+    async def noted(self, record: bytes) -> None:
+        """Write a record and wait until it is durable."""
+        durable: asyncio.Future[None] = self._loop.create_future()
+
+        def done(_: SpoolError | None) -> None:
+            if not durable.done():
+                durable.set_result(None)
+
+        self.note(record, done)
+        await durable
 
     async def read(self, message: Message) -> bytes:
         """A message's body from disk.
@@ -204,15 +220,17 @@ class Spool:
         appends, self._appends = self._appends, []
         copies, self._copies = self._copies, []
         outcomes, self._outcomes = self._outcomes, []
+        notes, self._notes = self._notes, []
         if not (appends or copies or outcomes):
             return
         try:
             self._write_batch(appends, copies, outcomes)
         except OSError as error:
             self._check_full(error)
-            self._write_when_full(appends, copies, outcomes)
+            self._write_when_full(appends, copies, outcomes, notes)
             return
         self._waiting.extend(done for _, done in appends)
+        self._waiting.extend(notes)
         self._dirty = True
         if self._waiting or copies:
             self._start_sync()
@@ -230,10 +248,10 @@ class Spool:
         appends: list[tuple[Message, Done]],
         copies: list[tuple[Message, Sequence[bytes]]],
         outcomes: list[bytes],
+        notes: list[Done],
     ) -> None:
         """The disk is full: no message is taken; outcomes go into the reserve, or wait until there is room."""
-        self._has_room = False
-        self._free_checked = self._loop.time()
+        self._room.is_full()
         error = SpoolFullError(f"no space left for {self.folder}")
         for _, done in appends:
             done(error)
@@ -241,13 +259,15 @@ class Spool:
             self._reserve.give_up()
             try:
                 self._write_batch([], [], outcomes)
-                outcomes = []
+                self._waiting.extend(notes)
+                outcomes, notes = [], []
                 self._dirty = True
                 self._sync_soon()
             except OSError as again:
                 self._check_full(again)
         self._copies = [*copies, *self._copies]
         self._outcomes = [*outcomes, *self._outcomes]
+        self._notes = [*notes, *self._notes]
         if outcomes or copies:
             self._flush_scheduled = True
             self._loop.call_later(_RETRY_FULL, self._flush)
@@ -255,10 +275,17 @@ class Spool:
 
     def _make_room(self) -> None:
         """Give back the newest segment too if nothing at all is wanted any more; outcomes needn't be kept then."""
-        if self._writer is not None and not self._segments.wanted:
-            self._outcomes.clear()
-            self._retired.append(self._writer.fd)
-            self._writer = None
+        if self._writer is not None and not self._segments.wanted and not self._notes:
+            if self.standing.empty:
+                self._outcomes.clear()
+                self._retired.append(self._writer.fd)
+                self._writer = None
+            elif self._writer.segment.size > self._writer.fresh_size:
+                self._reserve.give_up()
+                try:
+                    self._new_segment()
+                except OSError as error:  # what stands is kept in this one
+                    self._check_full(error)
         self._reclaim()
 
     def _write_batch(
@@ -270,30 +297,19 @@ class Spool:
         if self._writer is None or self._writer.segment.size >= self._segment_size:
             self._new_segment()
         assert self._writer is not None
-        segment = self._writer.segment
-        offset = segment.size
-        pieces: list[bytes] = []
-        placed: list[tuple[Message, Location]] = []
-        for message, content in [*copies, *((message, message.content or ()) for message, _ in appends)]:
-            if message.location is not None and not message.deliveries:
-                continue  # finished while its copy waited
-            check = check_of(content) if message.location is None else message.location.check
-            head = message_record(message, check)
-            placed.append((message, Location(segment.number, offset + len(head), message.size, check)))
-            state = state_records(message) if message.location is not None else b""
-            pieces.append(head)
-            pieces.extend(content)
-            if state:
-                pieces.append(state)
-            offset += len(head) + message.size + len(state)
+        contents = [*copies, *((message, message.content or ()) for message, _ in appends)]
+        pieces, placed = lay_out(contents, self._writer.segment)
         pieces.extend(outcomes)
         self._writer.append(pieces)
         for message, location in placed:
             self._segments.place(message, location)
+            if message.origin is not None:
+                self.standing.took(message.origin)
+                message.origin = None
 
     def _new_segment(self) -> None:
         number = self._last_number + 1
-        writer = SegmentWriter(self.folder, number)
+        writer = SegmentWriter(self.folder, number, self.standing.records(time.time()))
         self._last_number = number
         if self._writer is not None:
             self._retired.append(self._writer.fd)

@@ -21,6 +21,7 @@ from postroad.spool.record import (
 )
 from postroad.spool.schedule import Schedule, plan_deliveries, replay_outcome
 from postroad.spool.segment import Segment, list_segments, segment_path, sync_folder
+from postroad.spool.standing import Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ class Recovered:
     messages: dict[int, Message] = field(default_factory=dict)
     segments: list[Segment] = field(default_factory=list)
     damage: list[Damage] = field(default_factory=list)
+    standing: Standing = field(default_factory=Standing)
     highest_id: int = 0
     records: int = 0
 
@@ -140,8 +142,11 @@ def _replay(record: Record, segment: int, recovered: Recovered, schedules: dict[
             case RecordKind.FINISHED:
                 for schedule in schedules.get(record.id, ()):
                     schedule.done = True
-            case RecordKind.SEGMENT:
-                pass
+            case RecordKind.OFFERED:
+                recovered.highest_id = max(recovered.highest_id, record.id)
+                recovered.standing.replay(record)
+            case _:
+                recovered.standing.replay(record)
     except (msgspec.DecodeError, IndexError) as error:
         # The checksum held, so this was written as it is: a fault of a release, not of the disk. Keep it aside.
         recovered.damage.append(Damage(segment, record.offset, record.end - record.offset, f"unreadable meta: {error}"))
@@ -156,6 +161,8 @@ def _replay_message(record: Record, segment: int, recovered: Recovered, schedule
         # Compaction copied it: the body has moved, what is known of its recipients stays.
         known.location = location
         return
+    if meta.origin is not None:
+        recovered.standing.took(meta.origin)
     recovered.messages[record.id] = Message(
         record.id,
         meta.received,
@@ -165,8 +172,11 @@ def _replay_message(record: Record, segment: int, recovered: Recovered, schedule
         meta.eight_bit,
         meta.smtputf8,
         location,
+        accepted_as=meta.accepted_as,
     )
-    schedules[record.id] = [Schedule(due=meta.received) for _ in meta.recipients]
+    schedules[record.id] = planned = [Schedule(due=meta.received) for _ in meta.recipients]
+    for outcome in meta.state:
+        replay_outcome(planned, outcome)
 
 
 def _replay_outcome(record: Record, schedules: dict[int, list[Schedule]]) -> None:

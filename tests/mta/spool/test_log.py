@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 from postroad.spool.compaction import should_compact
-from postroad.spool.log import Spool, SpoolError, SpoolFullError, UnreadableError
+from postroad.spool.errors import SpoolError, SpoolFullError, UnreadableError
+from postroad.spool.log import Spool
 from postroad.spool.message import Delivery, Message, Outcome, group_recipients
 from postroad.spool.recovery import read_spool
 from postroad.spool.segment import list_segments, segment_path
