@@ -48,11 +48,11 @@ class RestingMessages:
             if not wanted(message):
                 self._messages.append(message)
                 continue
-            if taken and size + message.size > octets:
+            if taken and size + message.moved_octets > octets:
                 self._messages.appendleft(message)
                 break
             for delivery in message.deliveries:
                 self._scheduled.remove(delivery)
             taken.append(message)
-            size += message.size
+            size += message.moved_octets
         return taken

@@ -84,6 +84,12 @@ class Message:
         """The id as people see it: that of the 250, wherever the message is moved to."""
         return f"{self.accepted_as or self.id:x}"
 
+    @property
+    def moved_octets(self) -> int:
+        """About what it takes to hand it to another spool, envelope and schedules included."""
+        envelope = sum(map(len, self.recipients)) + 16 * len(self.recipients)
+        return self.size + envelope + 640 * (len(self.deliveries) + 1)
+
 
 MAX_RECIPIENTS = 100
 """Recipients of one delivery: what every server must take in one transaction (RFC 5321 4.5.3.1.8)."""

@@ -18,15 +18,15 @@ class Queues:
                 self.scheduled.push(delivery)
         self.resting.begin(messages)
 
-    def take(self, count: int = 100, octets: int = 1000, smaller_than: int = 1000) -> list[int]:
+    def take(self, count: int = 100, octets: int = 1 << 20, smaller_than: int = 1 << 20) -> list[int]:
         taken = self.resting.take(lambda item: item.size < smaller_than, count=count, octets=octets)
         return [item.id for item in taken]
 
 
 def test_batches_are_bounded_in_count_and_octets() -> None:
-    queues = Queues(*(message(id, b"y", size=40) for id in range(1, 8)))
+    queues = Queues(*(message(id, b"y", size=40_000) for id in range(1, 8)))
     assert queues.take(count=2) == [1, 2]
-    assert queues.take(octets=100) == [3, 4]
+    assert queues.take(octets=100_000) == [3, 4]
     assert queues.take(octets=1) == [5]
     assert queues.take() == [6, 7]
     assert queues.take() == []
