@@ -15,6 +15,7 @@ from postroad.admin.http import AdminServer
 from postroad.admin.mta import mta_routes
 from postroad.build import this_build
 from postroad.content.dkim import DkimKey
+from postroad.drain.client import PeerClient
 from postroad.drain.drainer import Drainer
 from postroad.drain.receiver import Receiver
 from postroad.drain.wire import max_batch_size
@@ -106,6 +107,7 @@ class Mta:
     def _new_drainer(self, identity: SpoolIdentity) -> Drainer:
         settings = self._settings
         grace = settings.shutdown.grace
+        token = _token(settings.drain.token_file or settings.admin.token_file)
         return Drainer(
             self.spool,
             identity,
@@ -113,7 +115,7 @@ class Mta:
             Doors(self._listeners, grace),
             settings=settings.drain,
             cut_after=grace,
-            token=_token(settings.drain.token_file or settings.admin.token_file),
+            connect=lambda target: PeerClient(target, token=token, timeout=settings.drain.timeout),
             metrics=self.metrics,
             log=self._log,
         )

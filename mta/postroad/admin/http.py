@@ -16,8 +16,6 @@ _MAX_REQUEST = 64 << 10
 _TIMEOUT = 10.0
 _BODY_TIMEOUT = 300.0
 """Seconds for a request with a body and its answer."""
-_BODY_TIMEOUT = 300.0
-"""Seconds for a request with a body and its answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +35,6 @@ class Answer:
     def text(cls, text: str, status: int = 200) -> "Answer":
         """An answer for people."""
         return cls(status, text.encode() + b"\n", "text/plain; charset=utf-8")
-
-
-@dataclass(frozen=True, slots=True)
-class AdminRequest:
-    """A request whose client may make it."""
-
-    parameters: dict[str, str]
-    body: bytearray
-    peer: str
-    """Address of the client."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,15 +129,16 @@ class _AdminConnection(asyncio.Protocol):
         self._body = bytearray()
         self._counted = 0
         self._task: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self._transport: asyncio.Transport
-        self._timer: asyncio.TimerHandle
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         self._limit_time(_TIMEOUT)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._timer.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
         if self._task is None:
             self._forget_body()
 
@@ -242,7 +231,7 @@ class _AdminConnection(asyncio.Protocol):
         return str(self._transport.get_extra_info("peername")[0])
 
     def _limit_time(self, seconds: float) -> None:
-        if hasattr(self, "_timer"):
+        if self._timer is not None:
             self._timer.cancel()
         self._timer = asyncio.get_running_loop().call_later(seconds, self._transport.abort)
 

@@ -4,11 +4,10 @@ import asyncio
 import contextlib
 import time
 import traceback
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
-from postroad.drain.client import PeerClient
-from postroad.drain.mover import Mover, Source
+from postroad.drain.mover import Mover, Peer, Source
 from postroad.drain.offers import OpenOffers
 from postroad.drain.progress import Progress
 from postroad.drain.targets import State, Target, keeps_delivering
@@ -28,7 +27,7 @@ class Drainer:
 
     Args:
         cut_after: seconds that deliveries under way have before the end of DATA.
-        token: what targets want to be shown.
+        connect: how a target is asked.
     """
 
     def __init__(
@@ -40,7 +39,7 @@ class Drainer:
         *,
         settings: DrainSettings,
         cut_after: float,
-        token: str | None,
+        connect: Callable[[Endpoint], Peer],
         metrics: MtaMetrics,
         log: Any,
     ) -> None:
@@ -50,7 +49,7 @@ class Drainer:
         self._doors = doors
         self._settings = settings
         self._cut_after = cut_after
-        self._token = token
+        self._connect = connect
         self._metrics = metrics
         self._log = log
         self._loop = asyncio.get_running_loop()
@@ -228,11 +227,10 @@ class Drainer:
                 self._judge_deliveries,
             )
         target = self._targets[address]
-        endpoint: Endpoint = parse_admin_endpoint(address)
         mover = self._movers[address] = Mover(
             target,
             source,
-            client=PeerClient(endpoint, token=self._token, timeout=self._settings.timeout),
+            client=self._connect(parse_admin_endpoint(address)),
             wanted=lambda: self._wants(address),
             is_twin=lambda spool: self._has_twin(address, spool),
         )

@@ -2,11 +2,11 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
-from postroad.drain.client import Done, PeerClient
+from postroad.drain.client import Done
 from postroad.drain.offers import OpenOffer, OpenOffers
 from postroad.drain.targets import State, Target
 from postroad.drain.verdict import (
@@ -51,6 +51,13 @@ class Source:
     """Messages that can't be read from disk, with the reason."""
 
 
+class Peer(Protocol):
+    """Another MTA's admin port."""
+
+    async def ask(self, method: str, path: str, body: Sequence[bytes] = ()) -> Done | Refused | NotSent | Unanswered:
+        """Make one request."""
+
+
 class Mover:
     """Serves one target until nothing is wanted of it.
 
@@ -64,7 +71,7 @@ class Mover:
         target: Target,
         source: Source,
         *,
-        client: PeerClient,
+        client: Peer,
         wanted: Callable[[], bool],
         is_twin: Callable[[bytes], bool],
     ) -> None:
@@ -104,8 +111,10 @@ class Mover:
                 await self._rest()
 
     async def _rest(self) -> None:
+        # Not wait_for: before Python 3.12 it swallows a cancellation that comes together with the event.
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), self._source.settings.retry)
+            async with asyncio.timeout(self._source.settings.retry):
+                await self._wake.wait()
         self._wake.clear()
 
     async def _greet(self) -> None:
