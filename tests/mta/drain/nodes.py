@@ -234,16 +234,17 @@ class Node:
         spool._committer.stop()
 
     @property
-    def live(self) -> set[str]:
+    def live(self) -> list[str]:
         """What the spool holds that isn't finished, by the id of its first acceptance."""
-        return {message.queue_id for message in self.dispatcher.messages.values()}
+        return [message.queue_id for message in self.dispatcher.messages.values()]
 
     @property
-    def deliverable(self) -> set[str]:
+    def deliverable(self) -> list[str]:
         """What may be delivered from here at any moment."""
         sites: Any = self.dispatcher.sites.values()
-        ready = {delivery.message.queue_id for site in sites for delivery in site.ready}
-        return ready | {delivery.message.queue_id for delivery in self.dispatcher.scheduled_deliveries()}
+        ready = {delivery.message.id for site in sites for delivery in site.ready}
+        ready |= {delivery.message.id for delivery in self.dispatcher.scheduled_deliveries()}
+        return [self.dispatcher.messages[id].queue_id for id in ready]
 
 
 def _json(answer: Answer) -> Any:
