@@ -41,17 +41,13 @@ class Progress:
     def waiting_for(self, targets: Collection[Target]) -> list[str]:
         """What keeps the host from going; empty once it is safe."""
         if not self.draining:
-            return ["no drain: start one with postroad drain --to HOST"]
+            return ["no drain: start one with postroad drain --to HOST", *self._open_offers(targets)]
         reasons = []
         if self.messages:
             reasons.append(f"{self.messages} messages in the spool")
             if reason := why_not_moving(targets) or self.unmovable:
                 reasons.append(reason)
-        if self.offered and (silent := [target for target in targets if not target.usable]):
-            said = "; ".join(f"{target.address}: {target.reason}" for target in silent if target.reason)
-            reasons.append(
-                f"{self.offered} messages were offered, and it isn't known who has them ({said or 'asking'})"
-            )
+        reasons += self._open_offers(targets)
         if self.unreadable:
             reasons.append(f"{self.unreadable} messages cannot be read from disk: keep the volume, see the log")
         if self.in_flight:
@@ -63,6 +59,14 @@ class Progress:
         if not (reasons or self.synced):
             reasons.append("the last records are on their way to the disk")
         return reasons
+
+    def _open_offers(self, targets: Collection[Target]) -> list[str]:
+        """What is said of offers whose targets don't answer."""
+        silent = [target for target in targets if not target.usable]
+        if not self.offered or not silent:
+            return []
+        said = "; ".join(f"{target.address}: {target.reason}" for target in silent if target.reason) or "asking"
+        return [f"{self.offered} messages were offered, and it isn't known who has them ({said})"]
 
     def as_dict(self, targets: Collection[Target]) -> dict[str, Any]:
         """For JSON."""
