@@ -47,6 +47,9 @@ class DeliveryOwner(Protocol):
     def no_proxy(self, deliveries: list[Delivery], reason: str) -> None:
         """No outbound proxy works; nothing is known of the site."""
 
+    def not_begun(self, delivery: Delivery) -> None:
+        """A site that was told to drain won't make this delivery."""
+
     def site_empty(self, site: "Site") -> None:
         """Nothing waits here and no connection is open."""
 
@@ -124,9 +127,10 @@ class Site:
         else:
             self._grow()
 
-    def drain(self) -> None:
-        """Begin nothing more; what waited stays on disk, what is under way goes on."""
+    def drain(self) -> list[Delivery]:
+        """Begin nothing more until `resume`; what waited. What is under way goes on."""
         self._draining = True
+        waiting = list(self._ready)
         for session, timer in list(self._idle.items()):
             timer.cancel()
             self._close(session)
@@ -135,6 +139,12 @@ class Site:
             dial.cancel()
         self._ready.clear()
         self._tell_if_empty()
+        return waiting
+
+    def resume(self) -> None:
+        """Take deliveries again."""
+        self._draining = False
+        self._grow()
 
     def abort(self, *, keep_awaiting_dot: bool) -> None:
         """Cut connections; those that only wait for the reply to the message may stay."""
@@ -181,7 +191,7 @@ class Site:
         elif session.usable:
             session.start(delivery, content)
         elif self._draining:
-            return  # it stays on disk as it is
+            self._owner.not_begun(delivery)
         else:
             self._ready.appendleft(delivery)
             self._grow()

@@ -146,6 +146,24 @@ class ShutdownSettings(Settings):
     grace: Duration = option("30s", ge=0, description="For sessions before the end of DATA, in and out.")
 
 
+class DrainSettings(Settings):
+    """How the spool is moved to other MTAs before this one goes."""
+
+    accept_for: Duration = option(
+        "30s", ge=0, le=3600, description="So long after its begin new sessions are still taken; then they get 421."
+    )
+    batch_messages: int = Field(500, ge=1, le=10_000, description="Messages that are moved by one request.")
+    batch_octets: Size = option(
+        "8MiB", ge=1 << 16, le=256 << 20, description="Of one request; a larger message is alone."
+    )
+    timeout: Duration = option("60s", ge=0.1, le=600, description="For a target's answer to one request.")
+    retry: Duration = option("5s", ge=0.01, le=600, description="Until a target that took nothing is asked again.")
+    keep_delivering: bool = Field(True, description="Deliver while no target takes mail; else it waits.")
+    token_file: Path | None = Field(
+        None, description="Bearer token that the targets want; that of [admin] token_file if left out."
+    )
+
+
 class MtaSettings(Settings):
     """`mta.toml`."""
 
@@ -158,6 +176,7 @@ class MtaSettings(Settings):
     dns: DnsSettings = DnsSettings()
     admin: AdminSettings = AdminSettings()
     shutdown: ShutdownSettings = ShutdownSettings()
+    drain: DrainSettings = DrainSettings()
 
     @model_validator(mode="after")
     def _ports_differ(self) -> "MtaSettings":
