@@ -1,5 +1,6 @@
 """The mail of a stack: MTAs, proxies, spools and addresses in every zone, and the domain that mail comes from."""
 
+from postroad_infra.drain_hooks import DrainHooks, DrainHooksArgs
 from postroad_infra.front_door import FrontDoor, FrontDoorArgs
 from postroad_infra.front_door_listeners import FrontDoorListeners, FrontDoorListenersArgs
 from postroad_infra.mail_cell import MailCell, MailCellArgs
@@ -82,9 +83,18 @@ listeners = (
         ),
     )
 )
+drains = DrainHooks(
+    "drain",
+    DrainHooksArgs(
+        groups={f"mta-{letter(zone)}": cell.groups[MTA] for zone, cell in cells.items()},
+        heartbeat_s=settings.mta.drain_heartbeat_s,
+        tags=tags,
+    ),
+)
 export_outputs(
     MailOutputs(
         domain=settings.domain.name,
+        drain_queue_url=drains.queue_url,
         submission_host=listeners.host if listeners else "",
         domain_zone_id=domain.zone_id,
         name_servers=domain.name_servers,

@@ -70,6 +70,7 @@ class MailOutputs:
 
     domain: pulumi.Input[str]
     submission_host: pulumi.Input[str]
+    drain_queue_url: pulumi.Input[str]
     domain_zone_id: pulumi.Input[str]
     name_servers: pulumi.Input[Sequence[str]]
     sending_addresses: Mapping[str, pulumi.Input[str]]

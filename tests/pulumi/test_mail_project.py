@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -118,6 +119,7 @@ def test_mtas_take_what_the_plan_says_and_send_nothing_to_the_internet(
     }
     assert open_ports(mail, "mta", "Egress") == {
         ("tcp", 1080, proxies),
+        ("tcp", 8025, "aws:ec2/securityGroup:SecurityGroup::mta"),
         ("udp", 53, "10.21.0.0/16"),
         ("tcp", 53, "10.21.0.0/16"),
         ("tcp", 80, "pl-mail-s3"),
@@ -177,6 +179,25 @@ def test_more_addresses_than_an_account_has_are_asked_for_before_they_are_alloca
     (quota,) = with_proxies().of("ServiceQuota")
     assert (quota.inputs["serviceCode"], quota.inputs["quotaCode"], quota.inputs["value"]) == ("ec2", "L-0263D0A3", 10)
     assert with_proxies(addresses=1, elastic_ip_quota=5).of("ServiceQuota") == []
+
+
+def test_scale_in_waits_for_a_drain_in_every_group_of_mtas(mail: Run) -> None:
+    hooks = {hook.inputs["autoscalingGroupName"]: hook.inputs for hook in mail.of("LifecycleHook")}
+    assert set(hooks) == {g.inputs["name"] for g in mail.of("Group") if "-mta-" in g.inputs["name"]}
+    (queue,) = mail.of("Queue")
+    assert queue.inputs["sqsManagedSseEnabled"] is True
+    for hook in hooks.values():
+        assert hook["lifecycleTransition"] == "autoscaling:EC2_INSTANCE_TERMINATING"
+        assert (hook["heartbeatTimeout"], hook["defaultResult"]) == (600, "CONTINUE")
+        assert hook["notificationTargetArn"] == queue_arn(mail)
+    (policy,) = mail.of("RolePolicy")
+    (statement,) = json.loads(policy.inputs["policy"])["Statement"]
+    assert statement["Resource"] == queue_arn(mail)
+    assert set(statement["Action"]) == {"sqs:SendMessage", "sqs:GetQueueUrl"}
+
+
+def queue_arn(mail: Run) -> str:
+    return f"arn:aws:::{mail.of('Queue')[0].name}"
 
 
 def with_front_door(stack: str, **changes: Any) -> Run:

@@ -7,6 +7,8 @@ from typing import Any
 import httpx
 
 DEFAULT = "http://127.0.0.1:8025"
+HOST_TOKEN = Path("/etc/postroad/token")
+"""Where a host of a stack has the token of its MTA."""
 
 
 class AdminError(RuntimeError):
@@ -21,7 +23,8 @@ class AdminClient:
     """Asks the MTA that POSTROAD_ADMIN names.
 
     Args:
-        token_file: holds the bearer token; without one POSTROAD_TOKEN is it, or the content of POSTROAD_TOKEN_FILE.
+        token_file: holds the bearer token; without one POSTROAD_TOKEN is it, or the content of POSTROAD_TOKEN_FILE, or
+            what the host has at `/etc/postroad/token`, if the caller may read it.
     """
 
     def __init__(self, token_file: Path | None = None) -> None:
@@ -73,7 +76,9 @@ def _token(file: Path | None) -> str | None:
     if file is None and (token := os.environ.get("POSTROAD_TOKEN")):
         return token
     if not named:
-        return None
+        if not os.access(HOST_TOKEN, os.R_OK):
+            return None
+        named = HOST_TOKEN
     try:
         return Path(named).read_text().strip()
     except OSError as error:

@@ -52,6 +52,13 @@ class MtaSettings(Fleet):
         default=1, ge=1, le=10, description="MTAs, each with a spool, in each zone", examples=["1"]
     )
     spool: SpoolVolume = Field(description="size_gib, iops, throughput_mibps", examples=["{size_gib: 100}"])
+    drain_heartbeat_s: int = Field(
+        default=600,
+        ge=30,
+        le=7200,
+        description="seconds that an MTA on its way out waits for a sign of whoever drains it, 30 to 7200",
+        examples=["600"],
+    )
     submission_clients: list[IPv4Network] = Field(
         min_length=1,
         max_length=20,
