@@ -219,6 +219,13 @@ CIDR_IS = "right is: its addresses, a private range of /16 to /20 that no peer u
         ),
         pytest.param(
             "mail",
+            put(f"{MAIL}/mta/submission_clients", ["10.20.300.0/24"]),
+            f"{MAIL_FILE}: mail:settings.mta.submission_clients[0] = '10.20.300.0/24': input is not a "
+            "valid IPv4 network; right is: ranges that may submit mail on 587; whoever they hold may send, e.g. [10.20.255.0/24]",
+            id="a range that doesn't parse",
+        ),
+        pytest.param(
+            "mail",
             put(f"{MAIL}/front_door/name", "postroad-local-submission-by-tls"),
             f"{MAIL_FILE}: mail:settings.front_door.name = 'postroad-local-submission-by-tls': string should have at "
             "most 26 characters; right is: its name in the account: letters, digits, single hyphens; 26 characters at "
