@@ -40,7 +40,7 @@ from postroad.settings.mta import EgressSettings, MtaSettings
 from postroad.smtp.client import TIMEOUTS
 from postroad.spool.identity import SpoolIdentity
 from postroad.spool.log import Spool
-from postroad.systemd import Watchdog, notify, passed_sockets
+from postroad.systemd import Watchdog, machine_id, notify, passed_sockets
 
 EXIT_DISK = 74
 """EX_IOERR: a write or sync of the spool failed."""
@@ -114,6 +114,7 @@ class Mta:
             self.dispatcher,
             Doors(self._listeners, grace),
             settings=settings.drain,
+            host=machine_id(),
             cut_after=grace,
             connect=lambda target: PeerClient(target, token=token, timeout=settings.drain.timeout),
             metrics=self.metrics,

@@ -3,12 +3,22 @@
 import asyncio
 import os
 import socket
+from pathlib import Path
 
+MACHINE_ID = Path("/etc/machine-id")
 _FIRST_FD = 3
 
 
 class SystemdError(RuntimeError):
     """systemd did not pass what the configuration names."""
+
+
+def machine_id() -> str:
+    """What tells this host from others, even if they have its address or its disk (machine-id(5)); or nothing."""
+    try:
+        return MACHINE_ID.read_text().strip()
+    except OSError:
+        return ""
 
 
 def passed_sockets() -> dict[str, list[socket.socket]]:

@@ -19,5 +19,7 @@ def test_ten_thousand_messages_arrive_once(operator: Operator) -> None:
 def test_mail_leaves_from_the_elastic_addresses_alone(operator: Operator) -> None:
     allocated = {a["PublicIp"] for a in hosts.client("ec2", "local").describe_addresses()["Addresses"]}
     report = json.loads(operator("send", "--count", "300", "--json").stdout)
-    assert set(report["by_source"]) == allocated
-    assert len(allocated) == 2 * len([h for h in hosts.of_stack("local", ask=False) if h.tier == "proxy"])
+    assert set(report["by_source"]) <= allocated
+    proxies = len([h for h in hosts.of_stack("local", ask=False) if h.tier == "proxy"])
+    assert len(report["by_source"]) >= proxies
+    assert len(allocated) == 2 * proxies

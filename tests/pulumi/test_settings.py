@@ -221,7 +221,8 @@ CIDR_IS = "right is: its addresses, a private range of /16 to /20 that no peer u
             "mail",
             put(f"{MAIL}/mta/submission_clients", ["10.20.300.0/24"]),
             f"{MAIL_FILE}: mail:settings.mta.submission_clients[0] = '10.20.300.0/24': input is not a "
-            "valid IPv4 network; right is: ranges that may submit mail on 587; whoever they hold may send, e.g. [10.20.255.0/24]",
+            "valid IPv4 network; right is: ranges that may submit mail on 587; whoever they hold may send, "
+            "e.g. [10.20.255.0/24]",
             id="a range that doesn't parse",
         ),
         pytest.param(

@@ -26,6 +26,7 @@ class Drainer:
     """Carries out the order to drain that stands in the spool, also after a restart.
 
     Args:
+        host: the machine id of this host; a spool that came from another one, which was drained, is as any.
         cut_after: seconds that deliveries under way have before the end of DATA.
         connect: how a target is asked.
     """
@@ -38,6 +39,7 @@ class Drainer:
         doors: Doors,
         *,
         settings: DrainSettings,
+        host: str,
         cut_after: float,
         connect: Callable[[Endpoint], Peer],
         metrics: MtaMetrics,
@@ -48,6 +50,7 @@ class Drainer:
         self._dispatcher = dispatcher
         self._doors = doors
         self._settings = settings
+        self._host = host
         self._cut_after = cut_after
         self._connect = connect
         self._metrics = metrics
@@ -72,6 +75,11 @@ class Drainer:
 
     def take_up(self, messages: Iterable[Message]) -> None:
         """Go on where the process before ended, and hand the messages that are free to the dispatcher."""
+        order = self._spool.standing.order
+        if order is not None and order.host not in ("", self._host):
+            # Its record stays in the log, and is passed over again by the next process here.
+            self._spool.standing.order = None
+            self._log.info("drain_was_another_hosts", host=order.host)
         free = self._offers.recover(messages)
         if self.draining or len(self._offers):
             self._log.info("drain_goes_on", offered=self._offers.messages)
@@ -88,7 +96,7 @@ class Drainer:
         addresses = tuple(dict.fromkeys(str(parse_admin_endpoint(target)) for target in targets))
         self._identity()
         before = self._spool.standing.order
-        order = DrainOrder(addresses, before.since if before is not None else time.time())
+        order = DrainOrder(addresses, before.since if before is not None else time.time(), self._host)
         self._spool.standing.order = order
         for target in self._targets.values():
             target.declined.clear()

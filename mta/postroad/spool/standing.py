@@ -20,6 +20,8 @@ class DrainOrder(msgspec.Struct, array_like=True, frozen=True):
     """HOST:PORT of the admin ports of other MTAs."""
     since: float
     """Unix time of the order."""
+    host: str = ""
+    """The machine id of the host that goes (machine-id(5)): on another one the order means nothing. Empty: any host."""
 
 
 class Offer(msgspec.Struct, array_like=True, frozen=True):

@@ -144,6 +144,7 @@ class Node:
         self.address = address
         self.network = network
         self.room = room
+        self.host = "one"
         network.nodes[address] = self
         self.start()
 
@@ -170,6 +171,7 @@ class Node:
             self.dispatcher,
             doors,
             settings=DrainSettings.model_validate({"retry": "10ms", "batch_messages": 5, "accept_for": "0s"}),
+            host=self.host,
             cut_after=1.0,
             connect=lambda target: Line(self.network, str(target)),
             metrics=metrics,
