@@ -234,3 +234,7 @@ def test_what_is_destroyed_leaves_nothing_in_the_account(applied: Engine, untouc
 
     left = leftovers(untouched, holdings(applied.client))
     assert left == {}, left
+
+    # A stack's second life in an account that still tells of the first one.
+    applied.must("network", "up", "--yes", "--skip-preview")
+    applied.must("network", "destroy", "--yes", "--skip-preview")

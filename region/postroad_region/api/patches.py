@@ -17,6 +17,7 @@ from postroad_region.api import (  # noqa: F401
     launched_interfaces,
     load_balancer_names,
     network_acls,
+    peerings,
     private_addresses,
     public_addresses,
     queues,
