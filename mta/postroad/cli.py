@@ -11,11 +11,15 @@ from rich.console import Console
 from rich.table import Table
 
 from postroad.admin.client import AdminClient, AdminError
+from postroad.drain.command import DrainError, drain
 from postroad.spool.verify import verify_spool
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Look at a running MTA and at its spool.")
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="Look at a running MTA and at its spool; move it away."
+)
 spool_app = typer.Typer(no_args_is_help=True, help="Look at a spool folder.")
 app.add_typer(spool_app, name="spool")
+app.command()(drain)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
@@ -108,7 +112,7 @@ def main() -> int:
     """Run the command; its exit status."""
     try:
         app()
-    except (AdminError, OSError) as error:
+    except (AdminError, DrainError, OSError) as error:
         print(f"postroad: {error}", file=sys.stderr)
         return 1
     return 0

@@ -13,6 +13,7 @@ from postroad.content.key_error import KeyFileError
 from postroad.events.log import configure
 from postroad.listen import ListenError
 from postroad.settings.load import SettingsError
+from postroad.spool.errors import SpoolError
 from postroad.spool.lock import SpoolInUseError
 from postroad.systemd import SystemdError
 
@@ -47,7 +48,7 @@ def run_daemon(
     except (SettingsError, KeyFileError) as error:
         print(error, file=sys.stderr)
         return EXIT_CONFIG
-    except (SpoolInUseError, ListenError, SystemdError, OSError) as error:
+    except (SpoolInUseError, SpoolError, ListenError, SystemdError, OSError) as error:
         print(f"{name}: {error}", file=sys.stderr)
         return 1
     return 0

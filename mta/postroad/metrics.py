@@ -46,6 +46,15 @@ class MtaMetrics:
             "postroad_mta_scheduled_deliveries", "Deliveries waiting for their time.", registry=registry
         )
         self.ready = Gauge("postroad_mta_ready_deliveries", "Deliveries waiting for a connection.", registry=registry)
+        self.draining = Gauge("postroad_mta_draining", "1 while the spool is moved away.", registry=registry)
+        self.offered = Gauge(
+            "postroad_mta_offered_messages", "Messages that another MTA may have taken; they wait for its answer.",
+            registry=registry,
+        )  # fmt: skip
+        self.moved = Counter(
+            "postroad_mta_messages_moved", "Messages moved between MTAs, by what became of each offer of one.",
+            ["direction", "outcome"], registry=registry,
+        )  # fmt: skip
         self.spool_octets = Gauge("postroad_mta_spool_bytes", "Size of the spool's log.", registry=registry)
         self.commits = Gauge("postroad_mta_spool_commits", "Rounds of fdatasync so far.", registry=registry)
 

@@ -7,15 +7,22 @@ import socket
 import ssl
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+from postroad.admin.drain import drain_routes
 from postroad.admin.http import AdminServer
 from postroad.admin.mta import mta_routes
 from postroad.build import this_build
 from postroad.content.dkim import DkimKey
+from postroad.drain.client import PeerClient
+from postroad.drain.drainer import Drainer
+from postroad.drain.receiver import Receiver
+from postroad.drain.wire import max_batch_size
 from postroad.egress.budget import ConnectionBudget
 from postroad.egress.dialler import Dialler, DirectDialler, ProxyDialler
 from postroad.egress.site import EgressPolicy, Site
+from postroad.ingress.doors import Doors
 from postroad.ingress.listener import Listener
 from postroad.ingress.reception import Reception
 from postroad.listen import listening_socket
@@ -31,11 +38,14 @@ from postroad.routing.route import Route, Router
 from postroad.routing.smart_host import SmartHostRouter
 from postroad.settings.mta import EgressSettings, MtaSettings
 from postroad.smtp.client import TIMEOUTS
+from postroad.spool.identity import SpoolIdentity
 from postroad.spool.log import Spool
 from postroad.systemd import Watchdog, notify, passed_sockets
 
 EXIT_DISK = 74
 """EX_IOERR: a write or sync of the spool failed."""
+_ADDED_FIELDS = 64 << 10
+"""Octets that trace fields and signatures may add to a message."""
 
 
 def load_keys(settings: MtaSettings) -> dict[bytes, list[DkimKey]]:
@@ -90,18 +100,54 @@ class Mta:
         )
         self._reception = Reception(self.spool, self._submit, keys=keys, metrics=self.metrics, log=log)
         self._listeners: list[Listener] = []
+        identity = SpoolIdentity(settings.spool.path)
+        self.drainer = self._new_drainer(identity)
+        self._receiver = self._new_receiver(identity)
+
+    def _new_drainer(self, identity: SpoolIdentity) -> Drainer:
+        settings = self._settings
+        grace = settings.shutdown.grace
+        token = _token(settings.drain.token_file or settings.admin.token_file)
+        return Drainer(
+            self.spool,
+            identity,
+            self.dispatcher,
+            Doors(self._listeners, grace),
+            settings=settings.drain,
+            cut_after=grace,
+            connect=lambda target: PeerClient(target, token=token, timeout=settings.drain.timeout),
+            metrics=self.metrics,
+            log=self._log,
+        )
+
+    def _new_receiver(self, identity: SpoolIdentity) -> Receiver:
+        return Receiver(
+            self.spool,
+            identity,
+            lambda message: self.dispatcher.restore([message]),
+            not_taking=self._not_taking,
+            stopping=lambda: self._draining,
+            max_message=self._max_message,
+            max_batch=self._settings.drain.batch_octets,
+            metrics=self.metrics,
+            log=self._log,
+        )
+
+    @property
+    def _max_message(self) -> int:
+        """Octets of the largest message that another MTA may hand over: what added fields make of the largest here."""
+        return max(listener.max_message_size for listener in self._settings.listeners.values()) + _ADDED_FIELDS
 
     def _submit(self, message: Any) -> None:
         self.dispatcher.submit(message)
 
     def _site_factory(self, egress: EgressSettings) -> Callable[[Route, Dispatcher], Site]:
         policy = EgressPolicy(
-            ehlo=egress.ehlo or self._hostname,
             per_site=egress.max_connections_per_site,
             per_connection=egress.max_messages_per_connection,
             idle_timeout=egress.idle_timeout,
         )
-        dialler = _dialler(egress)
+        dialler = _dialler(egress, self._hostname)
         budget = self._budget = ConnectionBudget(egress.max_connections)
         tls = _tls_context() if egress.starttls else None
         broken_tls: TtlCache[str, bool] = TtlCache(size=10_000, clock=self._loop.time)
@@ -135,12 +181,22 @@ class Mta:
 
     def not_ready(self) -> str | None:
         """Why no mail should be sent here; None if it should."""
-        if self._draining:
+        if self._draining or self.drainer.draining:
             return "draining"
         if not self._recovered:
             return "reading the spool"
         if not self.spool.has_room():
             return "no room in the spool"
+        return None
+
+    def _not_taking(self) -> tuple[int, str] | None:
+        """Why another MTA's messages aren't taken, with the status that says so; None if they are."""
+        if self.drainer.draining:
+            return 409, "is draining itself"
+        if self._draining or not self._recovered:
+            return 503, "is starting or shutting down"
+        if not self.spool.has_room():
+            return 507, "has no room in its spool"
         return None
 
     def update_metrics(self) -> None:
@@ -151,8 +207,9 @@ class Mta:
 
     async def _start_admin(self, passed: dict[str, list[socket.socket]]) -> asyncio.Server:
         settings = self._settings.admin
-        token = settings.token_file.read_text().strip() if settings.token_file is not None else None
-        server = AdminServer(mta_routes(self), token=token)
+        largest = max_batch_size(self._settings.drain.batch_octets, self._max_message)
+        routes = mta_routes(self) | drain_routes(self.drainer, self._receiver, max_batch=largest)
+        server = AdminServer(routes, token=_token(settings.token_file))
         return await self._loop.create_server(server.protocol, sock=listening_socket(settings.address, passed))
 
     async def _start_listeners(self, passed: dict[str, list[socket.socket]]) -> None:
@@ -171,7 +228,7 @@ class Mta:
             self._log.warning("spool_damage", where=str(damage), kept=str(self.spool.folder / "damaged"))
         if recovered.records:
             self._log.info("recovered", messages=len(messages), records=recovered.records)
-        self.dispatcher.restore(messages)
+        self.drainer.take_up(messages)
         self._recovered = True
 
     async def _stop(self) -> None:
@@ -179,6 +236,7 @@ class Mta:
         notify("STOPPING=1")
         began = time.monotonic()
         self._log.info("stopping", queued=len(self.dispatcher.messages))
+        await self.drainer.stop()
         grace = self._settings.shutdown.grace
         await asyncio.gather(
             *(listener.drain(grace) for listener in self._listeners),
@@ -193,6 +251,10 @@ class Mta:
         os._exit(EXIT_DISK)
 
 
+def _token(file: Path | None) -> str | None:
+    return file.read_text().strip() if file is not None else None
+
+
 def _router(settings: MtaSettings) -> Router:
     loop = asyncio.get_running_loop()
     servers = [(server.host, server.port) for server in settings.dns.servers]
@@ -202,16 +264,16 @@ def _router(settings: MtaSettings) -> Router:
     return MxRouter(lookup, clock=loop.time, port=settings.routing.port)
 
 
-def _dialler(egress: EgressSettings) -> Dialler:
-    if egress.proxies:
+def _dialler(egress: EgressSettings, hostname: str) -> Dialler:
+    sources = egress.all_sources(hostname)
+    if sources[0].proxies:
         return ProxyDialler(
-            egress.proxies,
-            source=egress.source,
+            sources,
             proxy_timeout=egress.proxy_timeout,
             # The proxy's own limit is 60 s; its answer tells more than our giving up would.
             timeout=max(egress.connect_timeout, 65.0),
         )
-    return DirectDialler(source=egress.source, timeout=egress.connect_timeout)
+    return DirectDialler(sources, timeout=egress.connect_timeout)
 
 
 def _tls_context() -> ssl.SSLContext:

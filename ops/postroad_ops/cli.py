@@ -84,6 +84,17 @@ def send(
 
 
 @app.command()
+def lifecycle(
+    stack: Annotated[str, typer.Option()] = "local",
+    once: Annotated[bool, typer.Option("--once", help="Deal with what waits, and end.")] = False,
+) -> None:
+    """Drain every MTA that its Auto Scaling group takes out, and let it go; until Ctrl-C."""
+    from postroad_ops.lifecycle import run
+
+    run(stack, once=once)
+
+
+@app.command()
 def plan(stack: Annotated[str, typer.Option()] = "local") -> None:
     """`pulumi preview` of every project of a stack, with policies."""
     from postroad_ops.plan import plan as preview

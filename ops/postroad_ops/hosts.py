@@ -148,12 +148,24 @@ def _host(instance: dict[str, Any], *, ask: bool) -> Host:
         instance=instance["InstanceId"],
         zone=instance["Placement"]["AvailabilityZone"],
         address=address,
-        public=instance.get("PublicIpAddress", ""),
+        public=_public(instance),
         release=answer.release,
         health=answer.health,
         queued=answer.queued,
         sessions=answer.sessions,
     )
+
+
+def _public(instance: dict[str, Any]) -> str:
+    """The public address that it is known by: its own, else the first that another interface of it has."""
+    own = str(instance.get("PublicIpAddress") or "")
+    others = sorted(
+        address["Association"]["PublicIp"]
+        for interface in instance.get("NetworkInterfaces", [])
+        for address in interface.get("PrivateIpAddresses", [])
+        if address.get("Association", {}).get("PublicIp")
+    )
+    return own or (others[0] if others else "")
 
 
 def _ask(tier: str, address: str) -> Answer:

@@ -24,9 +24,19 @@ flow_logs = FlowLogDestination(
 mail, dns = (
     Vpc(
         name,
-        VpcArgs(cidr=str(vpc.cidr), subnets=vpc.plan().subnets(kinds, settings.zones), flow_logs=flow_logs, tags=tags),
+        VpcArgs(
+            cidr=str(vpc.cidr),
+            subnets=vpc.plan().subnets(kinds, settings.zones),
+            flow_logs=flow_logs,
+            public_hosts=public_hosts,
+            tags=tags,
+        ),
     )
-    for name, vpc, kinds in (("mail", settings.mail_vpc, MAIL_SUBNETS), ("dns", settings.dns_vpc, DNS_SUBNETS))
+    # Resolvers recurse from their own public addresses; mail leaves from Elastic IPs alone.
+    for name, vpc, kinds, public_hosts in (
+        ("mail", settings.mail_vpc, MAIL_SUBNETS, False),
+        ("dns", settings.dns_vpc, DNS_SUBNETS, True),
+    )
 )
 Peering("mail-dns", PeeringArgs(requester=mail, accepter=dns, tags=tags))
 endpoints = [
@@ -63,6 +73,7 @@ export_outputs(
             zone: NetworkZoneOutputs(
                 mail_private_subnet_id=mail.subnets[SubnetKind.PRIVATE, zone].id,
                 mail_public_subnet_id=mail.subnets[SubnetKind.PUBLIC, zone].id,
+                mail_public_kept_cidr=str(settings.mail_vpc.plan().subnet(SubnetKind.PUBLIC, zone).kept),
                 dns_public_subnet_id=dns.subnets[SubnetKind.PUBLIC, zone].id,
             )
             for zone in settings.zones

@@ -38,6 +38,11 @@ class PlannedSubnet:
     zone: str
     cidr: IPv4Network
 
+    @property
+    def kept(self) -> IPv4Network:
+        """The upper half: for interfaces that ask for their addresses, apart from hosts that take what there is."""
+        return list(self.cidr.subnets(prefixlen_diff=1))[1]
+
 
 @dataclass(frozen=True, slots=True)
 class AddressPlan:

@@ -1,4 +1,4 @@
-"""A zone's mail cell: MTAs with their spools, and the proxies that own the sending addresses."""
+"""A zone's mail cell: MTAs with their spools, and proxies with the slots that sending addresses are on."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import pulumi_aws as aws
 
 from postroad_infra.host_group import HostGroup, HostGroupArgs
 from postroad_infra.mail_tiers import MTA, PROXY, MailTiers
+from postroad_infra.proxy_slot import ProxySlot, ProxySlotArgs
+from postroad_infra.sending_plan import SendingPlan
 from postroad_infra.settings.mail import MtaSettings, ProxySettings
 from postroad_infra.settings.project import Protection
 from postroad_infra.stack_outputs import NetworkOutputs
@@ -19,22 +21,23 @@ from postroad_infra.zone import letter, ordinal
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MailCellArgs:
-    """The zone, its network, what its tiers share with other zones, the hosts, and the balancers' groups of MTAs."""
+    """The zone and its network, the hosts, the plan of the stack's addresses, and what all zones share."""
 
     zone: str
     network: NetworkOutputs
     tiers: MailTiers
     mta: MtaSettings
     proxy: ProxySettings
+    plan: SendingPlan
     protection: Protection
     tags: Tags
     mta_target_group_arns: Sequence[pulumi.Input[str]] = ()
 
 
 class MailCell(pulumi.ComponentResource):
-    """MTAs in the private subnet, a spool volume for each; proxies in the public one, an Elastic IP for each.
+    """MTAs in the private subnet, a spool volume for each; proxies in the public one, a sending interface for each.
 
-    Volumes and addresses outlive hosts, and which host has which is Ansible's to arrange: it finds them by their tags.
+    Volumes and interfaces outlive hosts, and which host has which is Ansible's to arrange: it finds them by their tags.
     """
 
     def __init__(self, name: str, args: MailCellArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -77,16 +80,21 @@ class MailCell(pulumi.ComponentResource):
             ).id
             for spool in (ordinal(f"spool-{at}", index) for index in range(args.mta.count_per_zone))
         }
-        self.sending_addresses: dict[str, aws.ec2.Eip] = {
-            ordinal(f"mail-{at}", index): aws.ec2.Eip(
-                ordinal(f"{PROXY}-{at}", index),
-                domain="vpc",
-                tags=args.tags.of(
-                    tier=PROXY, name=ordinal(f"{PROXY}-{at}", index), zone=args.zone, Pool=args.proxy.pool
+        self.slots: dict[str, ProxySlot] = {
+            slot: ProxySlot(
+                slot,
+                ProxySlotArgs(
+                    zone=zone,
+                    number=number,
+                    places=args.plan.places(slot),
+                    subnet_id=args.network.zones[zone].mail_public_subnet_id,
+                    kept=args.network.zones[zone].mail_public_kept_cidr,
+                    security_group_id=args.tiers.security_group_ids[PROXY],
+                    tags=args.tags,
                 ),
-                opts=survives,
+                opts=mine,
             )
-            for index in range(args.proxy.count_per_zone)
+            for zone, number, slot in args.plan.slots()
+            if zone == args.zone
         }
-        addresses = {host: eip.public_ip for host, eip in self.sending_addresses.items()}
-        self.register_outputs({"sending_addresses": addresses, "spool_volume_ids": self.spool_volume_ids})
+        self.register_outputs({"spool_volume_ids": self.spool_volume_ids})

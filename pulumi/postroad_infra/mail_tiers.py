@@ -81,6 +81,8 @@ class MailTiers(pulumi.ComponentResource):
         )
         # Apart from the table of the MTAs, which must exist before the proxies' group can name it.
         mta.allow_egress(Rule(name="relay-to-proxy", port=PROXY_PORT, group_id=proxy.group_id))
+        # An MTA on its way out moves its spool to the others.
+        mta.allow_egress(Rule(name="drain-to-mta", port=MTA_ADMIN, group_id=mta.group_id))
         self.mta = mta
         self.security_group_ids = {MTA: mta.group_id, PROXY: proxy.group_id}
         self.profile_arns = {

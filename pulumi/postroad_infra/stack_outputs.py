@@ -17,10 +17,11 @@ from pulumi.output import UNKNOWN
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NetworkZoneOutputs:
-    """The subnets of one zone."""
+    """The subnets of one zone, and the range of the mail VPC's public one that is kept for proxies' interfaces."""
 
     mail_private_subnet_id: pulumi.Input[str]
     mail_public_subnet_id: pulumi.Input[str]
+    mail_public_kept_cidr: pulumi.Input[str]
     dns_public_subnet_id: pulumi.Input[str]
 
 
@@ -69,6 +70,7 @@ class MailOutputs:
 
     domain: pulumi.Input[str]
     submission_host: pulumi.Input[str]
+    drain_queue_url: pulumi.Input[str]
     domain_zone_id: pulumi.Input[str]
     name_servers: pulumi.Input[Sequence[str]]
     sending_addresses: Mapping[str, pulumi.Input[str]]

@@ -18,16 +18,21 @@ TIER = "network"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class VpcArgs:
-    """A VPC's range, its subnets (names unique within it), and where its flow logs go."""
+    """A VPC's range, its subnets (names unique within it), and where its flow logs go.
+
+    Args:
+        public_hosts: hosts of its public subnets get public addresses at launch.
+    """
 
     cidr: str
     subnets: Sequence[PlannedSubnet]
     flow_logs: FlowLogDestination
+    public_hosts: bool
     tags: Tags
 
 
 class Vpc(pulumi.ComponentResource):
-    """A VPC; hosts of its public subnets reach the internet through a gateway, those of the others don't reach it.
+    """A VPC; what has a public address in its public subnets reaches the internet through a gateway, all else doesn't.
 
     The VPC's default security group stays as AWS makes it, open among its members, and no resource here is a member.
     """
@@ -55,6 +60,7 @@ class Vpc(pulumi.ComponentResource):
                     vpc_id=vpc.id,
                     planned=planned,
                     gateway_id=gateway.id if planned.kind is SubnetKind.PUBLIC else None,
+                    public_hosts=args.public_hosts,
                     tags=args.tags,
                 ),
                 opts=mine,

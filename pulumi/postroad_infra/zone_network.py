@@ -13,11 +13,17 @@ from postroad_infra.tags import Tags
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RoutedSubnetArgs:
-    """A subnet as planned; with a gateway its hosts get public addresses and a route to the internet."""
+    """A subnet as planned; with a gateway it has a route to the internet.
+
+    Args:
+        public_hosts: its hosts get public addresses at launch. Where not, its upper half is kept for interfaces that
+            bring Elastic IPs, and nothing else of it is seen on the internet.
+    """
 
     vpc_id: pulumi.Input[str]
     planned: PlannedSubnet
     gateway_id: pulumi.Input[str] | None
+    public_hosts: bool
     tags: Tags
 
 
@@ -35,7 +41,7 @@ class RoutedSubnet(pulumi.ComponentResource):
             vpc_id=args.vpc_id,
             cidr_block=self.cidr,
             availability_zone=args.planned.zone,
-            map_public_ip_on_launch=args.gateway_id is not None,
+            map_public_ip_on_launch=args.gateway_id is not None and args.public_hosts,
             tags=tags,
             opts=mine,
         )
@@ -49,6 +55,15 @@ class RoutedSubnet(pulumi.ComponentResource):
                 opts=mine,
             )
         association = aws.ec2.RouteTableAssociation(name, subnet_id=subnet.id, route_table_id=table.id, opts=mine)
+        if args.gateway_id is not None and not args.public_hosts:
+            aws.ec2.SubnetCidrReservation(
+                name,
+                subnet_id=subnet.id,
+                cidr_block=str(args.planned.kept),
+                reservation_type="explicit",
+                description="Addresses of interfaces with Elastic IPs",
+                opts=mine,
+            )
         # Whoever puts a host into the subnet shall find its routes in place.
         self.id: pulumi.Output[str] = pulumi.Output.all(subnet.id, association.id).apply(lambda ids: str(ids[0]))
         self.route_table_id: pulumi.Output[str] = table.id

@@ -1,13 +1,17 @@
-"""Keys that the region makes for its operator: SSH, release signing, DKIM; once, kept until the region is removed."""
+"""Keys that the region makes for its operator: SSH, release signing, DKIM, the MTAs' admin token; kept until the
+region is removed.
+"""
 
 from __future__ import annotations
 
 import base64
+import secrets
 from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from postroad_region.atomic_file import write_atomically
 from postroad_region.command import run
 from postroad_region.paths import Paths
 
@@ -20,6 +24,7 @@ def ensure(paths: Paths) -> None:
         if not (paths.ssh / name).exists():
             run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(paths.ssh / name)])
     _ensure_dkim(paths.state / "dkim", "p1")
+    _ensure_token(paths.state / "admin")
 
 
 def _ensure_dkim(folder: Path, selector: str) -> None:
@@ -36,3 +41,12 @@ def _ensure_dkim(folder: Path, selector: str) -> None:
     private.chmod(0o600)
     der = key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
     public.write_text(base64.b64encode(der).decode() + "\n")
+
+
+def _ensure_token(folder: Path) -> None:
+    token = folder / "token"
+    if token.exists():
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)
+    write_atomically(token, secrets.token_urlsafe(32) + "\n", mode=0o600)

@@ -71,6 +71,8 @@ class Reconciler:
         self._attempt("fabric", outcome, lambda: self._apply_fabric(snapshot.fabric))
         self._attempt(INJECTED, outcome, lambda: self.injected.apply_network(snapshot.fabric))
         self._attempt("hosts", outcome, lambda: self._apply_hosts(snapshot, outcome))
+        # After the hosts: one that stops has its network until it has.
+        self._attempt("fabric", outcome, lambda: self._interfaces.remove_others(snapshot.fabric.interfaces))
         self._attempt("volumes", outcome, lambda: self._drop_deleted_volumes(snapshot))
         attached = sorted({volume for instance in snapshot.instances for volume in instance.volumes})
         self._attempt(INJECTED, outcome, lambda: self.injected.apply_to_volumes(attached))

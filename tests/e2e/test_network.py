@@ -9,7 +9,10 @@ from postroad_ops import hosts
 from postroad_region import addresses
 from postroad_region.hypervisor.hosts import PODMAN
 
-CONNECT = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), 2).close()"
+CONNECT = (
+    "import socket, sys; "
+    "socket.create_connection((sys.argv[1], int(sys.argv[2])), 2, (sys.argv[3], 0) if sys.argv[3:] else None).close()"
+)
 
 
 @pytest.fixture(scope="module")
@@ -24,8 +27,16 @@ def on(host: hosts.Host, *command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*PODMAN, "exec", host.instance, *command], capture_output=True, text=True, check=False)
 
 
-def connects(host: hosts.Host, address: str, port: int) -> bool:
-    return on(host, "python3", "-c", CONNECT, address, str(port)).returncode == 0
+def connects(host: hosts.Host, address: str, port: int, *, source: str = "") -> bool:
+    return on(host, "python3", "-c", CONNECT, address, str(port), *([source] if source else [])).returncode == 0
+
+
+def sending_addresses(host: hosts.Host) -> dict[str, str]:
+    """The Elastic IPs of a host's interfaces, by private address."""
+    found = hosts.client("ec2", "local").describe_addresses(
+        Filters=[{"Name": "instance-id", "Values": [host.instance]}]
+    )["Addresses"]
+    return {address["PrivateIpAddress"]: address["PublicIp"] for address in found}
 
 
 def from_the_internet(*command: str) -> subprocess.CompletedProcess[str]:
@@ -44,8 +55,13 @@ def test_an_mta_reaches_proxies_and_no_provider(tiers: dict[str, list[hosts.Host
 
 def test_a_proxy_reaches_providers_on_25_alone(tiers: dict[str, list[hosts.Host]]) -> None:
     proxy = tiers["proxy"][0]
-    assert connects(proxy, "198.51.100.25", 25)
-    assert not connects(proxy, "198.51.100.25", 80)
+    sources = sending_addresses(proxy)
+    assert len(sources) > 1
+    for source in sources:
+        assert connects(proxy, "198.51.100.25", 25, source=source), source
+        assert not connects(proxy, "198.51.100.25", 80, source=source), source
+    # Its own address is seen nowhere on the internet.
+    assert not connects(proxy, "198.51.100.25", 25)
     assert not connects(proxy, tiers["mta"][0].address, 587)
 
 
@@ -54,7 +70,8 @@ def test_nobody_on_the_internet_reaches_a_resolver_or_a_proxy(tiers: dict[str, l
         said = from_the_internet("dig", f"@{resolver.public}", "+time=1", "+tries=1", "gmail.test", "MX").stdout
         assert "status:" not in said, resolver.name
     for proxy in tiers["proxy"]:
-        assert from_the_internet("python3", "-c", CONNECT, proxy.public, "1080").returncode != 0
+        for public in sending_addresses(proxy).values():
+            assert from_the_internet("python3", "-c", CONNECT, public, "1080").returncode != 0
 
 
 def test_metadata_answers_with_a_token_only(tiers: dict[str, list[hosts.Host]]) -> None:

@@ -1,5 +1,6 @@
 """Real processes for tests: an MTA, a proxy, sinks that take mail and servers that behave badly."""
 
+import contextlib
 import json
 import signal
 import socket
@@ -48,11 +49,26 @@ class Daemon:
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
+        self._begin()
+        wait_until(self._started, what=f"{self.program} is ready")
+
+    def start_unready(self) -> None:
+        """Start a daemon that won't be ready."""
+        self._begin()
+        wait_until(self._answers, what=f"{self.program} answers")
+
+    def _begin(self) -> None:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [*self._command, "run", "--config", str(self.config)], stdout=log, stderr=log, cwd=self.folder
             )
-        wait_until(self._started, what=f"{self.program} is ready")
+
+    def _answers(self) -> bool:
+        assert self.process is not None
+        assert self.process.poll() is None, self.log.read_text()
+        with contextlib.suppress(OSError):
+            return bool(self.get("/health"))
+        return False
 
     def _started(self) -> bool:
         assert self.process is not None
@@ -65,8 +81,9 @@ class Daemon:
         except OSError:
             return False
 
-    def get(self, path: str, *, method: str = "GET") -> str:
-        request = urllib.request.Request(f"http://127.0.0.1:{self.admin_port}{path}", method=method)
+    def get(self, path: str, *, method: str = "GET", body: Any = None) -> str:
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"http://127.0.0.1:{self.admin_port}{path}", method=method, data=data)
         with urllib.request.urlopen(request, timeout=5) as response:
             return response.read().decode()
 
@@ -142,6 +159,19 @@ address = "127.0.0.1:{admin}"
     def flush(self) -> None:
         self.get("/flush", method="POST")
 
+    @property
+    def admin(self) -> str:
+        return f"127.0.0.1:{self.admin_port}"
+
+    def drain(self, *targets: str) -> None:
+        self.get("/drain", method="POST", body={"targets": targets})
+
+    def drain_state(self) -> dict[str, Any]:
+        return dict(json.loads(self.get("/drain")))
+
+    def safe(self) -> bool:
+        return bool(self.drain_state()["safe"])
+
 
 class ProxyDaemon(Daemon):
     program = "postroad-proxy"
@@ -170,6 +200,7 @@ class Sink:
         self.ids: Counter[str] = Counter()
         self.envelopes: list[Envelope] = []
         self.peers: list[tuple[str, int]] = []
+        self.names: list[str] = []
         self.port = port or free_port()
         self._controller = Controller(self, hostname="127.0.0.1", port=self.port, enable_SMTPUTF8=True, **options)
 
@@ -179,6 +210,7 @@ class Sink:
         _, found, rest = content.partition(b"X-Id: ") if envelope.mail_from else (b"", b"", b"")
         self.envelopes.append(envelope)
         self.peers.append(session.peer)
+        self.names.append(str(session.host_name))
         if found:
             self.ids[rest.partition(b"\r\n")[0].decode()] += 1
         return "250 2.0.0 taken"
@@ -189,6 +221,95 @@ class Sink:
 
     def stop(self) -> None:
         self._controller.stop(no_assert=True)
+
+
+class ChoosySink(Sink):
+    """A sink that defers recipients whose address begins with "later" until it is `open`; each delivery is counted."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.open = False
+        self.delivered: Counter[tuple[str, str]] = Counter()
+        """By X-Id and recipient."""
+        self.deferred: Counter[str] = Counter()
+
+    async def handle_RCPT(
+        self, server: object, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        if address.startswith("later") and not self.open:
+            self.deferred[address] += 1
+            return "450 4.2.0 later"
+        envelope.rcpt_tos.append(address)
+        return "250 2.1.5 ok"
+
+    async def handle_DATA(self, server: object, session: Session, envelope: Envelope) -> str:
+        reply = await super().handle_DATA(server, session, envelope)
+        content = envelope.content
+        assert isinstance(content, bytes)
+        id = content.partition(b"X-Id: ")[2].partition(b"\r\n")[0].decode()
+        self.delivered.update((id, recipient) for recipient in envelope.rcpt_tos)
+        return reply
+
+
+class Relay:
+    """A TCP relay that passes everything on, but for a number of POST requests whose answers get lost.
+
+    Args:
+        late: the request itself arrives only when its client has given up.
+    """
+
+    def __init__(self, target: int, *, lose: int, late: bool = False) -> None:
+        self.lost = 0
+        relay = self
+
+        class Handler(socketserver.BaseRequestHandler):
+            def handle(self) -> None:
+                request, unlucky = b"", False
+                with socket.create_connection(("127.0.0.1", target)) as there:
+                    while piece := self.request.recv(1 << 16):
+                        request += piece
+                        head, _, body = request.partition(b"\r\n\r\n")
+                        unlucky = relay.lost < lose and head.startswith(b"POST /spool/receive")
+                        if unlucky and late:
+                            relay._keep_for_later(self.request, there, request)
+                            return
+                        there.sendall(piece)
+                        if relay._is_whole(head, body):
+                            break
+                        if not body and b"Expect:" in head:
+                            self.request.sendall(there.recv(1 << 16))
+                    while piece := there.recv(1 << 16):
+                        if unlucky:
+                            relay.lost += 1
+                            return
+                        self.request.sendall(piece)
+
+        class Server(socketserver.ThreadingTCPServer):
+            allow_reuse_address = True
+            daemon_threads = True
+
+        self._server = Server(("127.0.0.1", 0), Handler)
+        self.port = int(self._server.server_address[1])
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+
+    def _keep_for_later(self, client: socket.socket, there: socket.socket, request: bytes) -> None:
+        client.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+        while not self._is_whole(*request.split(b"\r\n\r\n", 1)):
+            request += client.recv(1 << 16)
+        client.close()
+        self.lost += 1
+        there.sendall(request)
+        while there.recv(1 << 16):
+            pass
+
+    @staticmethod
+    def _is_whole(head: bytes, body: bytes) -> bool:
+        _, found, rest = head.partition(b"Content-Length: ")
+        return not found or len(body) >= int(rest.partition(b"\r\n")[0])
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
 
 
 class ScriptedHost:

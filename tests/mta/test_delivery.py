@@ -153,6 +153,47 @@ def test_a_proxy_that_cannot_bind_the_source_is_not_the_sites_fault(
     assert "BIND" in mta.events("proxy_failure")[0]["reason"]
 
 
+def sources(*ports: int, **addresses: str) -> str:
+    """Settings of sources with their addresses, all on these proxies."""
+    proxies = [f"127.0.0.1:{port}" for port in ports]
+    return "".join(
+        f'[egress.sources.{name}]\naddress = "{address}"\nehlo = "{name}.test"\nproxies = {json.dumps(proxies)}\n'
+        for name, address in addresses.items()
+    )
+
+
+def test_mail_leaves_from_each_source_in_turn_under_its_own_name(
+    new_mta: Callable[..., MtaDaemon], new_proxy: Callable[..., ProxyDaemon], sink: Sink
+) -> None:
+    proxy = new_proxy()
+    one_each = "[egress]\nmax_messages_per_connection = 1\n"
+    mta = new_mta(smart_host=sink.port, more=one_each + sources(proxy.port, first="127.0.0.8", second="127.0.0.9"))
+    send(mta, count=6)
+    wait_until(lambda: sum(sink.ids.values()) == 6)
+    used = {(peer[0], name) for peer, name in zip(sink.peers, sink.names, strict=True)}
+    assert used == {("127.0.0.8", "first.test"), ("127.0.0.9", "second.test")}
+
+
+def test_a_source_that_its_proxy_does_not_have_leaves_the_mail_to_the_others(
+    new_mta: Callable[..., MtaDaemon], new_proxy: Callable[..., ProxyDaemon], sink: Sink
+) -> None:
+    proxy = new_proxy()
+    mta = new_mta(smart_host=sink.port, more=sources(proxy.port, moved="192.0.2.1", here="127.0.0.9"))
+    send(mta, count=5)
+    wait_until(lambda: sum(sink.ids.values()) == 5)
+    assert set(sink.names) == {"here.test"}
+
+
+def test_a_source_has_spare_proxies(
+    new_mta: Callable[..., MtaDaemon], new_proxy: Callable[..., ProxyDaemon], sink: Sink
+) -> None:
+    proxy = new_proxy()
+    mta = new_mta(smart_host=sink.port, more=sources(free_port(), proxy.port, only="127.0.0.9"))
+    send(mta, count=3)
+    wait_until(lambda: sum(sink.ids.values()) == 3)
+    assert {peer[0] for peer in sink.peers} == {"127.0.0.9"}
+
+
 def test_a_dead_site_is_a_deferral(new_mta: Callable[..., MtaDaemon], new_proxy: Callable[..., ProxyDaemon]) -> None:
     proxy = new_proxy()
     mta = new_mta(smart_host=free_port(), more=f'[egress]\nproxies = ["127.0.0.1:{proxy.port}"]\n')
@@ -191,6 +232,6 @@ def test_check_tells_a_good_file_from_a_bad_one(tmp_path: Path) -> None:
     assert bad.returncode == 78
     assert bad.stderr.splitlines() == [
         f"{good.config}: spool: missing; [spool]: where accepted mail lies.",
-        f"{good.config}: spol: unknown key; known here: admin, dkim, dns, egress, listeners, retry, routing, "
-        "shutdown, spool",
+        f"{good.config}: spol: unknown key; known here: admin, dkim, dns, drain, egress, listeners, retry, "
+        "routing, shutdown, spool",
     ]

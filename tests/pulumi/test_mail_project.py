@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -49,11 +50,28 @@ def test_every_mta_has_an_encrypted_spool_in_its_zone_that_the_role_finds_by_tag
             assert (tags["Tier"], tags["Purpose"], tags["Zone"]) == ("mta", "spool", spool["availabilityZone"])
 
 
-def test_every_proxy_has_an_address_and_each_address_an_ehlo_name_that_leads_to_it(mail: Run) -> None:
+def test_every_proxy_has_an_interface_and_every_address_is_on_one(mail: Run) -> None:
     proxies = sum(g.inputs["maxSize"] for g in mail.of("Group") if "-proxy-" in g.inputs["name"])
+    slots = {f"{each.id}": each.inputs for each in mail.of("NetworkInterface")}
+    assert len(slots) == proxies
+    taken = set()
+    for association in (each.inputs for each in mail.of("EipAssociation")):
+        slot = slots[association["networkInterfaceId"]]
+        assert association["privateIpAddress"] in slot["privateIps"]
+        assert association["allowReassociation"] is True
+        taken.add((association["networkInterfaceId"], association["privateIpAddress"]))
+    assert len(taken) == len(mail.of("EipAssociation")) == len(mail.of("Eip"))
+    for slot in slots.values():
+        tags = slot["tags"]
+        assert (tags["Tier"], tags["Purpose"], tags["Zone"][-1]) == ("proxy", "sending", tags["Name"].split("-")[1])
+        assert slot["privateIp"] == slot["privateIps"][0]
+        assert slot["securityGroups"] == ["aws:ec2/securityGroup:SecurityGroup::proxy"]
+
+
+def test_each_address_has_an_ehlo_name_that_leads_to_it(mail: Run) -> None:
     domain = mail.outputs["domain"]
     addresses = mail.outputs["sending_addresses"]
-    assert len(mail.of("Eip")) == len(addresses) == proxies
+    assert len(mail.of("Eip")) == len(addresses)
     assert {f"{host}.{domain}": [address] for host, address in addresses.items()} == records(mail, "A")
 
 
@@ -64,10 +82,11 @@ def test_the_way_back_from_an_address_leads_to_its_ehlo_name(mail: Run) -> None:
     assert len(names) == len(mail.of("Eip"))
 
 
-def test_an_address_is_tagged_with_its_proxy_zone_and_pool(mail: Run) -> None:
+def test_an_address_is_tagged_with_its_ehlo_name_zone_and_pool(mail: Run) -> None:
     for eip in mail.of("Eip"):
         tags = eip.inputs["tags"]
         assert (tags["Tier"], tags["Pool"], tags["Name"]) == ("proxy", "shared", eip.name)
+        assert tags["Ehlo"] == f"{eip.name}.{mail.outputs['domain']}"
         assert tags["Zone"].startswith("us-east-1")
         assert eip.inputs["domain"] == "vpc"
 
@@ -76,7 +95,8 @@ def test_the_domain_has_what_providers_look_up(mail: Run) -> None:
     domain = mail.outputs["domain"]
     texts = records(mail, "TXT")
     addresses = mail.outputs["sending_addresses"]
-    (spf,) = texts[domain]
+    # A text longer than 255 octets is cut into strings, which readers join.
+    spf = texts[domain][0].replace('""', "")
     assert spf.split()[0] == "v=spf1"
     assert set(spf.split()[1:-1]) == {f"ip4:{address}" for address in addresses.values()}
     assert spf.split()[-1] == "-all"
@@ -99,6 +119,7 @@ def test_mtas_take_what_the_plan_says_and_send_nothing_to_the_internet(
     }
     assert open_ports(mail, "mta", "Egress") == {
         ("tcp", 1080, proxies),
+        ("tcp", 8025, "aws:ec2/securityGroup:SecurityGroup::mta"),
         ("udp", 53, "10.21.0.0/16"),
         ("tcp", 53, "10.21.0.0/16"),
         ("tcp", 80, "pl-mail-s3"),
@@ -127,6 +148,56 @@ def test_mtas_are_private_and_proxies_public(mail: Run) -> None:
     subnets = {g.inputs["name"].split("-")[-2]: g.inputs["vpcZoneIdentifiers"][0] for g in mail.of("Group")}
     assert "private" in subnets["mta"]
     assert "public" in subnets["proxy"]
+
+
+def associations(run: Run) -> dict[str, tuple[str, str]]:
+    """Slot and private address by sending address."""
+    return {
+        each.name: (each.inputs["networkInterfaceId"].rsplit("::")[-1], each.inputs["privateIpAddress"])
+        for each in run.of("EipAssociation")
+    }
+
+
+def with_proxies(**changes: Any) -> Run:
+    """Stack local with other settings of its proxies."""
+    config = stack_config("mail", "local")
+    config["mail:settings"]["proxy"] |= changes
+    network = run_program("network", "local", stack_config("network", "local"))
+    return run_program("mail", "local", config, references={"organization/network/local": network.outputs})
+
+
+def test_a_moved_address_keeps_its_name_and_no_other_changes_its_place() -> None:
+    before, after = associations(with_proxies()), associations(with_proxies(moved={"mail-a": "proxy-b"}))
+    assert before["mail-a"] == ("proxy-a", "10.20.24.0")
+    assert after["mail-a"] == ("proxy-b", "10.20.56.2")
+    assert {name: at for name, at in before.items() if name != "mail-a"} == {
+        name: at for name, at in after.items() if name != "mail-a"
+    }
+
+
+def test_more_addresses_than_an_account_has_are_asked_for_before_they_are_allocated() -> None:
+    (quota,) = with_proxies().of("ServiceQuota")
+    assert (quota.inputs["serviceCode"], quota.inputs["quotaCode"], quota.inputs["value"]) == ("ec2", "L-0263D0A3", 10)
+    assert with_proxies(addresses=1, elastic_ip_quota=5).of("ServiceQuota") == []
+
+
+def test_scale_in_waits_for_a_drain_in_every_group_of_mtas(mail: Run) -> None:
+    hooks = {hook.inputs["autoscalingGroupName"]: hook.inputs for hook in mail.of("LifecycleHook")}
+    assert set(hooks) == {g.inputs["name"] for g in mail.of("Group") if "-mta-" in g.inputs["name"]}
+    (queue,) = mail.of("Queue")
+    assert queue.inputs["sqsManagedSseEnabled"] is True
+    for hook in hooks.values():
+        assert hook["lifecycleTransition"] == "autoscaling:EC2_INSTANCE_TERMINATING"
+        assert (hook["heartbeatTimeout"], hook["defaultResult"]) == (600, "CONTINUE")
+        assert hook["notificationTargetArn"] == queue_arn(mail)
+    (policy,) = mail.of("RolePolicy")
+    (statement,) = json.loads(policy.inputs["policy"])["Statement"]
+    assert statement["Resource"] == queue_arn(mail)
+    assert set(statement["Action"]) == {"sqs:SendMessage", "sqs:GetQueueUrl"}
+
+
+def queue_arn(mail: Run) -> str:
+    return f"arn:aws:::{mail.of('Queue')[0].name}"
 
 
 def with_front_door(stack: str, **changes: Any) -> Run:

@@ -31,13 +31,25 @@ def test_every_subnet_has_a_route_table_of_its_own(network: Run) -> None:
     assert len(pairs) == len(network.of("Subnet"))
 
 
-def test_only_public_subnets_have_a_route_to_the_internet_and_public_addresses(network: Run) -> None:
+def test_only_public_subnets_have_a_route_to_the_internet_and_only_resolvers_public_addresses(network: Run) -> None:
     to_internet = {r.inputs["routeTableId"] for r in network.of("Route") if "gatewayId" in r.inputs}
     tables = {a.inputs["subnetId"]: a.inputs["routeTableId"] for a in network.of("RouteTableAssociation")}
     for subnet in network.of("Subnet"):
         public = "public" in subnet.name
         assert (tables[subnet.id] in to_internet) is public
-        assert subnet.inputs["mapPublicIpOnLaunch"] is public
+        assert subnet.inputs["mapPublicIpOnLaunch"] is (public and subnet.name.startswith("dns-"))
+
+
+def test_half_of_each_public_mail_subnet_is_kept_for_proxies_interfaces(network: Run) -> None:
+    reserved = {each.inputs["subnetId"]: each.inputs for each in network.of("SubnetCidrReservation")}
+    public = {each.id: each.inputs for each in network.of("Subnet") if each.name.startswith("mail-public")}
+    assert set(reserved) == set(public)
+    for identifier, reservation in reserved.items():
+        whole, kept = (IPv4Network(each["cidrBlock"]) for each in (public[identifier], reservation))
+        assert kept == list(whole.subnets())[1]
+        assert reservation["reservationType"] == "explicit"
+        zone = public[identifier]["availabilityZone"]
+        assert network.outputs["zones"][zone]["mail_public_kept_cidr"] == str(kept)
 
 
 def test_every_route_table_leads_to_the_other_vpc_and_has_the_s3_endpoint(network: Run) -> None:

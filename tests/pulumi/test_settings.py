@@ -66,6 +66,7 @@ def put(path: str, value: object) -> Edit:
 
 NETWORK, DNS, MAIL = "network:settings", "dns:settings", "mail:settings"
 NETWORK_FILE, DNS_FILE, MAIL_FILE = (f"pulumi/{project}/Pulumi.local.yaml" for project in PROJECTS)
+PROXY = {"ami": "ami-0ba5e000000000012", "instance_type": "t3.small", "addresses": 2, "elastic_ip_quota": 10}
 CIDR_IS = "right is: its addresses, a private range of /16 to /20 that no peer uses, e.g."
 
 
@@ -149,7 +150,7 @@ CIDR_IS = "right is: its addresses, a private range of /16 to /20 that no peer u
         pytest.param(
             "dns",
             put(f"{DNS}/resolvers/instance_type", "c7gn"),
-            f"{DNS_FILE}: dns:settings.resolvers.instance_type = 'c7gn': not of the right form; "
+            f"{DNS_FILE}: dns:settings.resolvers.instance_type = 'c7gn': AWS has no such instance type; "
             "right is: the instance type, e.g. c7g.large",
             id="no instance type",
         ),
@@ -159,6 +160,40 @@ CIDR_IS = "right is: its addresses, a private range of /16 to /20 that no peer u
             f"{DNS_FILE}: dns:settings.resolvers.count_per_zone = 0: input should be greater than or equal to 1; "
             "right is: hosts in each zone; a zone less must still carry the load, e.g. 2",
             id="no host",
+        ),
+        pytest.param(
+            "mail",
+            put(f"{MAIL}/proxy/elastic_ip_quota", 5),
+            f"{MAIL_FILE}: mail:settings: 6 sending addresses (3 zones x 1 proxies x 2) are more than "
+            "proxy.elastic_ip_quota 5: raise it as far as AWS grants",
+            id="more addresses than the account may have",
+        ),
+        pytest.param(
+            "mail",
+            put(f"{MAIL}/proxy", {**PROXY, "addresses": 5, "elastic_ip_quota": 20}),
+            f"{MAIL_FILE}: mail:settings: proxy-a has 5 addresses, an interface of t3.small holds 4: take a larger "
+            "type, more proxies, or fewer addresses",
+            id="more addresses than the interface holds",
+        ),
+        pytest.param(
+            "mail",
+            put(f"{MAIL}/proxy", {**PROXY, "moved": dict.fromkeys(("mail-a", "mail-b", "mail-b-ip2"), "proxy-c")}),
+            f"{MAIL_FILE}: mail:settings: proxy-c has 5 addresses, an interface of t3.small holds 4: take a larger "
+            "type, more proxies, or fewer addresses",
+            id="more addresses moved to a proxy than it holds",
+        ),
+        pytest.param(
+            "mail",
+            put(f"{MAIL}/proxy/moved", {"mail-d": "proxy-a"}),
+            f"{MAIL_FILE}: mail:settings: proxy.moved: mail-d isn't one of the addresses: mail-a, mail-a-ip2, mail-b, "
+            "mail-b-ip2, mail-c, mail-c-ip2",
+            id="a moved address that isn't there",
+        ),
+        pytest.param(
+            "mail",
+            put(f"{MAIL}/proxy/moved", {"mail-a": "proxy-d"}),
+            f"{MAIL_FILE}: mail:settings: proxy.moved: proxy-d isn't one of the proxies: proxy-a, proxy-b, proxy-c",
+            id="an address moved to nowhere",
         ),
         pytest.param(
             "dns",

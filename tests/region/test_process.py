@@ -219,4 +219,6 @@ made.ensure(Command({list(command.argv)!r}, notify=True))
             time.sleep(round_ * 0.001)  # the moment is what varies, nothing is waited for
             parent.kill()
         process.ensure(command)
+        # While the launcher becomes the server, the kernel shows no environment, so no mark (proc(5)).
+        wait_until(lambda: process._marked() != [])
         assert [each.pid for each in process._marked()] == [getattr(process.running(), "pid", None)]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from postroad.admin.http import AdminRoute, Answer
+from postroad.admin.http import AdminRequest, AdminRoute, Answer
 
 if TYPE_CHECKING:
     from postroad.mta import Mta
@@ -17,15 +17,15 @@ _TOP = 20
 def mta_routes(mta: "Mta") -> dict[tuple[str, str], AdminRoute]:
     """The routes of an MTA's admin port."""
 
-    def ready(_: dict[str, str]) -> Answer:
+    def ready(_: AdminRequest) -> Answer:
         reason = mta.not_ready()
         return Answer.text("ready") if reason is None else Answer.text(f"not ready: {reason}", 503)
 
-    def metrics(_: dict[str, str]) -> Answer:
+    def metrics(_: AdminRequest) -> Answer:
         mta.update_metrics()
         return Answer(200, generate_latest(mta.metrics.registry), CONTENT_TYPE_LATEST)
 
-    def flush(_: dict[str, str]) -> Answer:
+    def flush(_: AdminRequest) -> Answer:
         return Answer.json({"made_due": mta.dispatcher.flush()})
 
     return {

@@ -2,14 +2,18 @@
 
 import asyncio
 import ipaddress
+import itertools
 import socket
 from collections.abc import Callable, Sequence
 from typing import Protocol, cast
 
+from postroad.egress.source import Source
 from postroad.settings.units import Endpoint
-from postroad.wire.socks5 import Connected, IpAddress, ProxyRefusedError, SocksClient, SocksError
+from postroad.wire.socks5 import Connected, ProxyRefusedError, SocksClient, SocksError
 
-Factory = Callable[[], asyncio.Protocol]
+Factory = Callable[[Source], asyncio.Protocol]
+"""Makes what speaks on a connection; it gets the source that the connection has."""
+Way = tuple[Source, Endpoint]
 
 
 class DialError(Exception):
@@ -33,18 +37,20 @@ class Dialler(Protocol):
 
 
 class DirectDialler:
-    """Connects from this host."""
+    """Connects from this host, from each source in turn."""
 
-    def __init__(self, *, source: IpAddress | None, timeout: float) -> None:
-        self._source = (str(source), 0) if source is not None else None
+    def __init__(self, sources: Sequence[Source], *, timeout: float) -> None:
+        self._sources = itertools.cycle(sources)
         self._timeout = timeout
 
     async def dial(self, address: str, port: int, factory: Factory) -> str:
         """Connect directly."""
         loop = asyncio.get_running_loop()
+        source = next(self._sources)
+        local = (str(source.address), 0) if source.address is not None else None
         try:
             async with asyncio.timeout(self._timeout):
-                transport, _ = await loop.create_connection(factory, address, port, local_addr=self._source)
+                transport, _ = await loop.create_connection(lambda: factory(source), address, port, local_addr=local)
         except TimeoutError:
             raise DialError(f"connect to {address}:{port} timed out") from None
         except OSError as error:
@@ -54,32 +60,32 @@ class DirectDialler:
 
 
 class ProxyDialler:
-    """Connects through the first proxy that works, starting with another one each time.
+    """Connects from each source in turn, through the first of its proxies that works.
 
-    A proxy that fails is asked last for `penalty` seconds. Handshakes go in one segment; a proxy that closes
-    without a word to that is spoken to turn by turn from then on.
+    A way that fails, a source through a proxy, is tried last for `penalty` seconds. Handshakes go in one segment; a
+    proxy that closes without a word to that is spoken to turn by turn from then on.
 
     Args:
-        source: the address that the proxy is to bind.
+        sources: each with at least one proxy.
         proxy_timeout: seconds for TCP to the proxy and for its first octet.
         timeout: seconds for the rest of the handshake, the destination's connection included.
     """
 
     def __init__(
         self,
-        proxies: Sequence[Endpoint],
+        sources: Sequence[Source],
         *,
-        source: IpAddress | None,
         proxy_timeout: float,
         timeout: float,
         penalty: float = 10.0,
     ) -> None:
-        self._proxies = list(proxies)
-        self._source = source
+        # The first proxy of every source comes before the second of any: sources take turns, proxies stand in.
+        spare = max(len(source.proxies) for source in sources)
+        self._ways = [(s, s.proxies[place]) for place in range(spare) for s in sources if place < len(s.proxies)]
         self._proxy_timeout = proxy_timeout
         self._timeout = timeout
         self._penalty = penalty
-        self._failed: dict[Endpoint, float] = {}
+        self._failed: dict[Way, float] = {}
         self._turn_by_turn: set[Endpoint] = set()
         self._turn = 0
 
@@ -87,45 +93,49 @@ class ProxyDialler:
         """Connect through a proxy."""
         loop = asyncio.get_running_loop()
         problems = []
-        for proxy in self._order(loop.time()):
+        for way in self._order(loop.time()):
+            source, proxy = way
             try:
-                source = await self._through(proxy, address, port, factory)
+                bound = await self._through(way, address, port, factory)
             except ProxyRefusedError as error:
                 if error.at_connect:
                     raise DialError(f"connect to {address}:{port} through {proxy}: {error}") from None
-                problems.append(f"{proxy}: {error}")
+                problems.append(f"{_named(source)}{proxy}: {error}")
             except (OSError, SocksError, TimeoutError) as error:
-                problems.append(f"{proxy}: {_why(error)}")
+                problems.append(f"{_named(source)}{proxy}: {_why(error)}")
             else:
-                self._failed.pop(proxy, None)
-                return source
-            self._failed[proxy] = loop.time() + self._penalty
+                self._failed.pop(way, None)
+                return bound
+            self._failed[way] = loop.time() + self._penalty
         raise ProxyError("; ".join(problems))
 
-    def _order(self, now: float) -> list[Endpoint]:
+    def _order(self, now: float) -> list[Way]:
         self._turn += 1
-        start = self._turn % len(self._proxies)
-        rotated = self._proxies[start:] + self._proxies[:start]
-        return sorted(rotated, key=lambda proxy: self._failed.get(proxy, 0.0) > now)
+        start = self._turn % len(self._ways)
+        rotated = self._ways[start:] + self._ways[:start]
+        return sorted(rotated, key=lambda way: self._failed.get(way, 0.0) > now)
 
-    async def _through(self, proxy: Endpoint, address: str, port: int, factory: Factory) -> str:
+    async def _through(self, way: Way, address: str, port: int, factory: Factory) -> str:
+        _, proxy = way
         at_once = proxy not in self._turn_by_turn
         try:
-            return await self._handshake(proxy, address, port, factory, at_once)
+            return await self._handshake(way, address, port, factory, at_once)
         except _SilentCloseError:
             if not at_once:
                 raise SocksError("closed the connection during the handshake") from None
-            source = await self._handshake(proxy, address, port, factory, False)
+            bound = await self._handshake(way, address, port, factory, False)
             self._turn_by_turn.add(proxy)
-            return source
+            return bound
 
-    async def _handshake(self, proxy: Endpoint, address: str, port: int, factory: Factory, at_once: bool) -> str:
+    async def _handshake(self, way: Way, address: str, port: int, factory: Factory, at_once: bool) -> str:
         loop = asyncio.get_running_loop()
-        client = SocksClient(source=self._source, destination=ipaddress.ip_address(address), port=port, at_once=at_once)
+        source, proxy = way
+        destination = ipaddress.ip_address(address)
+        client = SocksClient(source=source.address, destination=destination, port=port, at_once=at_once)
         try:
             async with asyncio.timeout(self._proxy_timeout):
                 _, handshake = await loop.create_connection(
-                    lambda: _Handshake(client, factory), proxy.host, proxy.port, family=socket.AF_UNSPEC
+                    lambda: _Handshake(client, lambda: factory(source)), proxy.host, proxy.port, family=socket.AF_UNSPEC
                 )
                 await handshake.answered.wait()
         except TimeoutError:
@@ -145,7 +155,7 @@ class _SilentCloseError(SocksError):
 class _Handshake(asyncio.Protocol):
     """The shell of a `SocksClient`; gives the transport to the real protocol afterwards."""
 
-    def __init__(self, client: SocksClient, factory: Factory) -> None:
+    def __init__(self, client: SocksClient, factory: Callable[[], asyncio.Protocol]) -> None:
         self._client = client
         self._factory = factory
         self.connected: asyncio.Future[Connected] = asyncio.get_running_loop().create_future()
@@ -183,6 +193,10 @@ class _Handshake(asyncio.Protocol):
 
     def abort(self) -> None:
         self._transport.abort()
+
+
+def _named(source: Source) -> str:
+    return f"{source.name} by " if source.name else ""
 
 
 def _why(error: BaseException) -> str:

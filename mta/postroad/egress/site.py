@@ -12,6 +12,7 @@ from typing import Protocol
 from postroad.egress.budget import ConnectionBudget
 from postroad.egress.dialler import DialError, Dialler, ProxyError
 from postroad.egress.session import EgressSession, Peer
+from postroad.egress.source import Source
 from postroad.routing.cache import TtlCache
 from postroad.routing.route import Route
 from postroad.smtp.replies import Reply, local_reply
@@ -25,7 +26,6 @@ MAX_ADDRESSES = 5
 class EgressPolicy:
     """How connections are made and used; times in seconds."""
 
-    ehlo: str
     starttls: bool = True
     per_site: int = 20
     per_connection: int = 500
@@ -46,6 +46,9 @@ class DeliveryOwner(Protocol):
 
     def no_proxy(self, deliveries: list[Delivery], reason: str) -> None:
         """No outbound proxy works; nothing is known of the site."""
+
+    def not_begun(self, delivery: Delivery) -> None:
+        """A site that was told to drain won't make this delivery."""
 
     def site_empty(self, site: "Site") -> None:
         """Nothing waits here and no connection is open."""
@@ -124,9 +127,10 @@ class Site:
         else:
             self._grow()
 
-    def drain(self) -> None:
-        """Begin nothing more; what waited stays on disk, what is under way goes on."""
+    def drain(self) -> list[Delivery]:
+        """Begin nothing more until `resume`; what waited. What is under way goes on."""
         self._draining = True
+        waiting = list(self._ready)
         for session, timer in list(self._idle.items()):
             timer.cancel()
             self._close(session)
@@ -135,6 +139,12 @@ class Site:
             dial.cancel()
         self._ready.clear()
         self._tell_if_empty()
+        return waiting
+
+    def resume(self) -> None:
+        """Take deliveries again."""
+        self._draining = False
+        self._grow()
 
     def abort(self, *, keep_awaiting_dot: bool) -> None:
         """Cut connections; those that only wait for the reply to the message may stay."""
@@ -181,7 +191,7 @@ class Site:
         elif session.usable:
             session.start(delivery, content)
         elif self._draining:
-            return  # it stays on disk as it is
+            self._owner.not_begun(delivery)
         else:
             self._ready.appendleft(delivery)
             self._grow()
@@ -289,8 +299,14 @@ class Site:
 
     async def _try_address(self, host: str, address: str, *, plain: bool) -> tuple[EgressSession, Reply | None]:
         peer = Peer(host, address, self.route.port)
-        session = EgressSession(self, peer, ehlo=self._policy.ehlo, tls=None if plain else self._tls)
-        peer.source = await self._dialler.dial(address, self.route.port, lambda: session)
+        made: list[EgressSession] = []
+
+        def speak(source: Source) -> EgressSession:
+            made.append(EgressSession(self, peer, ehlo=source.ehlo, tls=None if plain else self._tls))
+            return made[-1]
+
+        peer.source = await self._dialler.dial(address, self.route.port, speak)
+        session = made[-1]
         try:
             return session, await session.opened
         except asyncio.CancelledError:

@@ -30,6 +30,8 @@ class Listener:
         self._sessions: set[IngressSession] = set()
         self._server: asyncio.Server | None = None
         self._draining = False
+        self._turning_away = False
+        self._cut: asyncio.TimerHandle | None = None
         self._empty = asyncio.Event()
         self.may_relay = lru_cache(4096)(lambda peer: _within(peer, settings.relay_from))
         self.is_balancer = lru_cache(256)(lambda peer: _within(peer, settings.proxy_from))
@@ -44,13 +46,21 @@ class Listener:
         may_relay = not probe and self.may_relay(peer)
         return ServerProtocol(hostname=self._hostname, may_relay=may_relay, limits=self._limits)
 
-    def admit(self, session: IngressSession) -> bool:
-        """Whether there is room for one more session; it is counted then."""
-        if self._draining or len(self._sessions) >= self._settings.max_sessions:
+    @property
+    def sessions(self) -> int:
+        """Open sessions."""
+        return len(self._sessions)
+
+    def admit(self, session: IngressSession) -> bytes | None:
+        """Count one more session; the reply that it gets instead if it isn't taken."""
+        if self._draining or self._turning_away:
+            self._metrics.refused.labels("draining").inc()
+            return b"421 4.3.2 %s is shutting down, try again\r\n" % self._hostname.encode("ascii")
+        if len(self._sessions) >= self._settings.max_sessions:
             self._metrics.refused.labels("sessions").inc()
-            return False
+            return b"421 4.3.2 too many connections, try again\r\n"
         self._sessions.add(session)
-        return True
+        return None
 
     def forget(self, session: IngressSession) -> None:
         """A session ended."""
@@ -71,16 +81,34 @@ class Listener:
         """A session refused a command."""
         self._reception.command_refused(session, event)
 
+    def turn_away(self, grace: float) -> None:
+        """Say 421 to whoever is or comes here; who has a message on its way gets its reply before, within `grace`."""
+        self._turning_away = True
+        self._end_sessions()
+        self._cut = self.loop.call_later(grace, self._abort_sessions)
+
+    def welcome(self) -> None:
+        """Take sessions again."""
+        self._turning_away = False
+        if self._cut is not None:
+            self._cut.cancel()
+
     async def drain(self, grace: float) -> None:
         """Stop accepting, end sessions with 421; those with a message on its way after its reply, within `grace`."""
         self._draining = True
         if self._server is not None:
             self._server.close()
-        for session in list(self._sessions):
-            session.drain()
+        self._end_sessions()
         if self._sessions:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._empty.wait(), grace)
+        self._abort_sessions()
+
+    def _end_sessions(self) -> None:
+        for session in list(self._sessions):
+            session.drain()
+
+    def _abort_sessions(self) -> None:
         for session in list(self._sessions):
             session.abort()
 

@@ -11,7 +11,8 @@ from postroad.metrics import MtaMetrics
 from postroad.smtp.content import dot_unstuff
 from postroad.smtp.events import CommandRefused, MessageReceived
 from postroad.smtp.server import ServerProtocol
-from postroad.spool.log import Spool, SpoolError, SpoolFullError
+from postroad.spool.errors import SpoolError, SpoolFullError
+from postroad.spool.log import Spool
 from postroad.spool.message import Delivery, Message, group_recipients
 
 

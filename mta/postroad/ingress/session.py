@@ -34,8 +34,9 @@ class IngressSession(asyncio.Protocol):
         """A client connected."""
         self._transport = cast(asyncio.Transport, transport)
         self.peer = str(transport.get_extra_info("peername")[0])
-        if not self._listener.admit(self):
-            self._transport.write(b"421 4.3.2 too many connections, try again\r\n")
+        refusal = self._listener.admit(self)
+        if refusal is not None:
+            self._transport.write(refusal)
             self._transport.close()
             return
         if self._listener.is_balancer(self.peer):

@@ -9,7 +9,7 @@ from typing import Any
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from postroad.admin.http import AdminRoute, AdminServer, Answer
+from postroad.admin.http import AdminRequest, AdminRoute, AdminServer, Answer
 from postroad.build import this_build
 from postroad.listen import listening_socket
 from postroad.metrics import ProxyMetrics
@@ -82,13 +82,13 @@ class ProxyService:
                 self._log.warning("cut", sessions=len(self._relays))
 
     def _routes(self) -> dict[tuple[str, str], AdminRoute]:
-        def ready(_: dict[str, str]) -> Answer:
+        def ready(_: AdminRequest) -> Answer:
             return Answer.text("not ready: draining", 503) if self._draining else Answer.text("ready")
 
-        def status(_: dict[str, str]) -> Answer:
+        def status(_: AdminRequest) -> Answer:
             return Answer.json({"sessions": len(self._relays), "draining": self._draining})
 
-        def metrics(_: dict[str, str]) -> Answer:
+        def metrics(_: AdminRequest) -> Answer:
             return Answer(200, generate_latest(self._metrics.registry), CONTENT_TYPE_LATEST)
 
         build = {"version": self.build.version, "release": self.build.release}

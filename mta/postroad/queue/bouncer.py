@@ -7,7 +7,8 @@ from typing import Any
 from postroad.content.dsn import BouncedMessage, FailedRecipient, build_dsn
 from postroad.content.headers import DateStamp
 from postroad.smtp.replies import Reply
-from postroad.spool.log import Spool, SpoolError
+from postroad.spool.errors import SpoolError
+from postroad.spool.log import Spool
 from postroad.spool.message import Delivery, Message, group_recipients
 
 

@@ -12,11 +12,13 @@ from postroad.egress.site import Site
 from postroad.metrics import MtaMetrics
 from postroad.queue.bouncer import Bouncer
 from postroad.queue.resident import ResidentContent
+from postroad.queue.resting import RestingMessages
 from postroad.queue.retry import RetryPolicy, next_due
 from postroad.queue.scheduled import ScheduledQueue
 from postroad.routing.route import NoRoute, Route, Router
 from postroad.smtp.replies import Reply, local_reply
-from postroad.spool.log import Spool, SpoolError
+from postroad.spool.errors import SpoolError
+from postroad.spool.log import Spool
 from postroad.spool.message import Delivery, Message, Outcome
 
 PROXY_WAIT = 10.0
@@ -63,6 +65,9 @@ class Dispatcher:
         self.messages: dict[int, Message] = {}
         """All that is not finished, by id."""
         self._draining = False
+        self._held = False
+        self.resting = RestingMessages(self._scheduled)
+        """What can be taken while deliveries are held, by somebody who will `give_back` it or have it `gone`."""
         self._no_sites = asyncio.Event()
         metrics.queued.set_function(lambda: len(self.messages))
         metrics.scheduled.set_function(lambda: len(self._scheduled))
@@ -75,15 +80,71 @@ class Dispatcher:
         if self._draining:
             return  # the next start finds it in the log
         for delivery in list(message.deliveries):
-            self._start(delivery)
+            if self._held:
+                self._rest(delivery)
+            else:
+                self._start(delivery)
 
     def restore(self, messages: Iterable[Message]) -> None:
-        """Take up messages that the log held; each delivery when it is due."""
+        """Take up messages that the log held, or another spool; each delivery when it is due."""
         for message in messages:
             self.messages[message.id] = message
             for delivery in message.deliveries:
-                self._scheduled.push(delivery)
+                self._rest(delivery)
         self._arm()
+
+    def keep(self, messages: Iterable[Message]) -> None:
+        """Know messages, but make no delivery of them until `give_back`."""
+        for message in messages:
+            self.messages[message.id] = message
+
+    def hold(self) -> None:
+        """Begin no delivery until `release`; those under way end."""
+        if self._held:
+            return
+        self._held = True
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        for site in list(self.sites.values()):
+            for delivery in site.drain():
+                self._rest(delivery)
+        self.resting.begin(self.messages.values())
+
+    def release(self) -> None:
+        """Deliver again."""
+        if not self._held:
+            return
+        self._held = False
+        self.resting.end()
+        for site in list(self.sites.values()):
+            site.resume()
+        self._arm()
+
+    @property
+    def held(self) -> bool:
+        """Whether no delivery begins."""
+        return self._held
+
+    @property
+    def in_flight(self) -> int:
+        """Deliveries under way."""
+        return sum(site.busy for site in self.sites.values())
+
+    def cut(self) -> None:
+        """Cut the connections of held sites, but for those that only wait for the reply to a message."""
+        for site in list(self.sites.values()):
+            site.abort(keep_awaiting_dot=True)
+
+    def give_back(self, messages: Iterable[Message]) -> None:
+        """Messages that were taken, or kept, are to be delivered."""
+        self.restore(messages)
+
+    def gone(self, messages: Iterable[Message]) -> None:
+        """Messages that were taken are another spool's: they are finished here."""
+        for message in messages:
+            self._spool.finish(message)
+            self._finish(message)
 
     def flush(self) -> int:
         """Make everything due now; how many deliveries that are."""
@@ -122,7 +183,7 @@ class Dispatcher:
     def _arm(self) -> None:
         """Wake up when the first scheduled delivery is due."""
         due = self._scheduled.next_due
-        if due is None or self._draining:
+        if due is None or self._draining or self._held:
             return
         if self._timer is not None:
             if self._timer_due <= due:
@@ -158,6 +219,9 @@ class Dispatcher:
 
     def _routed(self, delivery: Delivery, route: Route | NoRoute) -> None:
         if self._draining:
+            return
+        if self._held:
+            self._rest(delivery)
             return
         if isinstance(route, NoRoute):
             self._settle(delivery, tuple(route.reply for _ in delivery.recipients), "", {})
@@ -218,6 +282,11 @@ class Dispatcher:
                 reply = local_reply(451, "4.4.1", f"no outbound proxy works: {reason}")
                 self._settle(delivery, tuple(reply for _ in delivery.recipients), "", {})
 
+    def not_begun(self, delivery: Delivery) -> None:
+        """A site that was told to drain won't make this delivery."""
+        self._rest(delivery)
+        self._arm()
+
     def site_empty(self, site: Site) -> None:
         """A site has nothing more to do."""
         if self.sites.get(site.name) is site:
@@ -266,7 +335,7 @@ class Dispatcher:
         part.due = due
         self._spool.record_outcome(part, Outcome.DEFERRED)
         self._report("deferral", part, reply, facts, next_attempt_in=round(due - now, 1))
-        self._scheduled.push(part)
+        self._rest(part)
         self._arm()
 
     def _fail(self, part: Delivery, said: dict[int, Reply], host: str, facts: dict[str, Any]) -> None:
@@ -296,8 +365,14 @@ class Dispatcher:
             self._resident.release(delivery.message)
             delivery.due = now + wait * (1.0 + 0.2 * random.random())
             delivery.reply = f"451 4.4.1 {reason}"[:500]
-            self._scheduled.push(delivery)
+            self._rest(delivery)
         self._arm()
+
+    def _rest(self, delivery: Delivery) -> None:
+        """Let a delivery wait for its time."""
+        self._scheduled.push(delivery)
+        if self._held:
+            self.resting.note(delivery)
 
     def _report(self, event: str, part: Delivery, reply: Reply, facts: dict[str, Any], **more: Any) -> None:
         message = part.message

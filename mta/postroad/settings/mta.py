@@ -4,6 +4,7 @@ from pathlib import Path
 
 from pydantic import Field, model_validator
 
+from postroad.egress.source import Source
 from postroad.settings.load import Settings, option
 from postroad.settings.units import (
     Address,
@@ -49,8 +50,18 @@ class RoutingSettings(Settings):
     port: int = Field(25, ge=1, le=65535, description="Port of the hosts that MX records name.")
 
 
+class SourceSettings(Settings):
+    """An address that mail leaves from."""
+
+    address: Address = Field(description="What is bound, by the proxy or here.")
+    ehlo: HostName = Field(description="Name given to other hosts; the address's PTR record should lead to it.")
+    proxies: tuple[NetworkAddress, ...] = Field((), description="The proxies that have the address; none: this host.")
+
+
 class EgressSettings(Settings):
     """How mail leaves."""
+
+    sources: dict[str, SourceSettings] = Field({}, description="[egress.sources.NAME]: used in turn.")
 
     ehlo: HostName | None = Field(
         None, description="Name given to other hosts; that of the first listener if left out."
@@ -65,6 +76,20 @@ class EgressSettings(Settings):
     max_messages_per_connection: int = Field(500, ge=1, description="Then the connection is replaced.")
     idle_timeout: Duration = option("5s", ge=0, description="An unused connection is kept so long.")
     content_memory: Size = option("64MiB", description="Messages also kept in memory until their first attempt.")
+
+    @model_validator(mode="after")
+    def _one_way_to_say_it(self) -> "EgressSettings":
+        if self.sources and (self.proxies or self.source):
+            raise ValueError("egress.sources says what egress.proxies and egress.source would: give one or the other")
+        if len({bool(source.proxies) for source in self.sources.values()}) > 1:
+            raise ValueError("either every one of egress.sources has proxies, or none has")
+        return self
+
+    def all_sources(self, hostname: str) -> tuple[Source, ...]:
+        """The sources, at least one; `hostname` is the EHLO name where the settings say none."""
+        if not self.sources:
+            return (Source("", self.ehlo or hostname, self.source, self.proxies),)
+        return tuple(Source(name, source.ehlo, source.address, source.proxies) for name, source in self.sources.items())
 
 
 class RetrySettings(Settings):
@@ -121,6 +146,24 @@ class ShutdownSettings(Settings):
     grace: Duration = option("30s", ge=0, description="For sessions before the end of DATA, in and out.")
 
 
+class DrainSettings(Settings):
+    """How the spool is moved to other MTAs before this one goes."""
+
+    accept_for: Duration = option(
+        "30s", ge=0, le=3600, description="So long after its begin new sessions are still taken; then they get 421."
+    )
+    batch_messages: int = Field(500, ge=1, le=10_000, description="Messages that are moved by one request.")
+    batch_octets: Size = option(
+        "8MiB", ge=1 << 16, le=256 << 20, description="Of one request; a larger message is alone."
+    )
+    timeout: Duration = option("60s", ge=0.1, le=600, description="For a target's answer to one request.")
+    retry: Duration = option("5s", ge=0.01, le=600, description="Until a target that took nothing is asked again.")
+    keep_delivering: bool = Field(True, description="Deliver while no target takes mail; else it waits.")
+    token_file: Path | None = Field(
+        None, description="Bearer token that the targets want; that of [admin] token_file if left out."
+    )
+
+
 class MtaSettings(Settings):
     """`mta.toml`."""
 
@@ -133,6 +176,7 @@ class MtaSettings(Settings):
     dns: DnsSettings = DnsSettings()
     admin: AdminSettings = AdminSettings()
     shutdown: ShutdownSettings = ShutdownSettings()
+    drain: DrainSettings = DrainSettings()
 
     @model_validator(mode="after")
     def _ports_differ(self) -> "MtaSettings":

@@ -109,8 +109,16 @@ def parse_listen(value: Any) -> Endpoint | SystemdSocket:
 
 def parse_named_endpoint(value: Any) -> Endpoint:
     """A host, by name or address, and port (25 if it is left out)."""
-    wanted = 'a host and port such as "127.0.0.1:2626" or "relay.example.org:25"'
-    host, port = _split(value, 25, wanted)
+    return _named_endpoint(value, 25, 'a host and port such as "127.0.0.1:2626" or "relay.example.org:25"')
+
+
+def parse_admin_endpoint(value: Any) -> Endpoint:
+    """A host, by name or address, and its admin port (8025 if it is left out)."""
+    return _named_endpoint(value, 8025, 'a host and its admin port such as "10.20.17.5" or "mta-b.example.org:8025"')
+
+
+def _named_endpoint(value: Any, default_port: int, wanted: str) -> Endpoint:
+    host, port = _split(value, default_port, wanted)
     try:
         ipaddress.ip_address(host)
     except ValueError:

@@ -10,31 +10,21 @@ from pathlib import Path
 
 from postroad.spool.committer import Committer, SyncJob
 from postroad.spool.compaction import should_compact
-from postroad.spool.entries import message_record, outcome_record, state_records
+from postroad.spool.entries import finished_record, lay_out, outcome_record
+from postroad.spool.errors import SpoolError, SpoolFullError, UnreadableError
 from postroad.spool.lock import SpoolLock
-from postroad.spool.message import Delivery, Location, Message, Outcome
-from postroad.spool.record import check_of
+from postroad.spool.message import Delivery, Message, Outcome
 from postroad.spool.recovery import Recovered, keep_aside, read_spool
 from postroad.spool.reserve import Reserve
-from postroad.spool.segment import Segment, read_at
+from postroad.spool.room import Room
+from postroad.spool.segment import read_at, sync_segments
+from postroad.spool.segments import SegmentTable
 from postroad.spool.writer import SegmentWriter
 
 SEGMENT_SIZE = 64 << 20
 _OUTCOME_SYNC_DELAY = 0.05
 _RETRY_FULL = 1.0
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
-
-
-class SpoolError(RuntimeError):
-    """The spool could not do it."""
-
-
-class SpoolFullError(SpoolError):
-    """No room on disk; nothing was accepted and nothing is lost."""
-
-
-class UnreadableError(SpoolError):
-    """A message's octets on disk are not what was written."""
 
 
 Done = Callable[[SpoolError | None], None]
@@ -69,24 +59,22 @@ class Spool:
         self.folder = folder
         self._fatal = fatal
         self._segment_size = segment_size
-        self._min_free = min_free
         self._loop = asyncio.get_running_loop()
         folder.mkdir(mode=0o700, exist_ok=True)
         self._lock = SpoolLock(folder)
+        self._room = Room(folder, min_free, self._loop.time)
         self.recovered: Recovered = read_spool(folder)
+        sync_segments(self.recovered.segments)
         keep_aside(folder, self.recovered.damage)
-        self._segments: list[Segment] = self.recovered.segments
-        self._by_number = {segment.number: segment for segment in self._segments}
-        self._residents: dict[int, dict[int, Message]] = {segment.number: {} for segment in self._segments}
-        for message in self.recovered.messages.values():
-            assert message.location is not None
-            self._residents[message.location.segment][message.id] = message
+        self.standing = self.recovered.standing
+        self._segments = SegmentTable(self.recovered.segments, self.recovered.messages.values())
         # Wall clock in the high bits: ids stay unique even if the spool was emptied in between.
         self._next_id = max(self.recovered.highest_id + 1, int(time.time() * 1000) << 20)
         self._writer: SegmentWriter | None = None
-        self._last_number = self._segments[-1].number if self._segments else 0
+        self._last_number = self._segments.last_number
         self._appends: list[tuple[Message, Done]] = []
         self._outcomes: list[bytes] = []
+        self._notes: list[Done] = []
         self._copies: list[tuple[Message, Sequence[bytes]]] = []
         self._waiting: list[Done] = []
         self._in_sync: list[Done] = []
@@ -95,8 +83,6 @@ class Spool:
         self._folder_changed = False
         self._flush_scheduled = self._syncing = self._dirty = self._compacting = False
         self._sync_timer: asyncio.TimerHandle | None = None
-        self._free_checked = -1.0
-        self._has_room = True
         self.commits = 0
         self._committer = Committer(self._loop, self._synced, fatal)
         self._reserve = Reserve(folder)
@@ -123,33 +109,34 @@ class Spool:
     @property
     def octets(self) -> int:
         """Size of all segments."""
-        return sum(segment.size for segment in self._segments)
+        return self._segments.octets
 
     @property
     def live_octets(self) -> int:
         """Size of the messages that are not finished."""
-        return sum(segment.live_octets for segment in self._segments)
+        return self._segments.live_octets
 
     @property
     def segments(self) -> int:
         """How many segments there are."""
         return len(self._segments)
 
+    @property
+    def synced(self) -> bool:
+        """Whether all that was recorded would survive power loss."""
+        pending = self._flush_scheduled or self._syncing or self._waiting or self._dirty
+        return not (pending or self._appends or self._outcomes or self._copies)
+
     def has_room(self) -> bool:
         """Whether the file system still has `min_free`; looked up once a second."""
-        now = self._loop.time()
-        if now >= self._free_checked + 1.0:
-            self._free_checked = now
-            stat = os.statvfs(self.folder)
-            self._has_room = stat.f_bavail * stat.f_frsize >= self._min_free
-        return self._has_room
+        return self._room.enough()
 
     def append(self, message: Message, done: Done) -> None:
         """Store a message with its `content`; `done(None)` when it is durable, `done(error)` if it isn't stored."""
         if not self.has_room():
             if not self._appends:
                 self._make_room()
-            self._loop.call_soon(done, SpoolFullError(f"less than {self._min_free} octets free in {self.folder}"))
+            self._loop.call_soon(done, SpoolFullError(self._room.shortage))
             return
         self._appends.append((message, done))
         self._schedule_flush()
@@ -165,8 +152,33 @@ class Spool:
             message.deliveries.remove(delivery)
         self._outcomes.append(outcome_record(delivery, outcome))
         if not message.deliveries:
-            self._forget(message)
+            self._segments.forget(message)
         self._schedule_flush()
+
+    def finish(self, message: Message) -> None:
+        """Note that nothing of a message is open here any more, whatever became of it."""
+        message.deliveries.clear()
+        self._outcomes.append(finished_record(message))
+        self._segments.forget(message)
+        self._schedule_flush()
+
+    def note(self, record: bytes, done: Done | None = None) -> None:
+        """Write a record behind the outcomes so far; `done(None)` when it is durable, however long the disk is full."""
+        self._outcomes.append(record)
+        if done is not None:
+            self._notes.append(done)
+        self._schedule_flush()
+
+    async def noted(self, record: bytes) -> None:
+        """Write a record and wait until it is durable."""
+        durable: asyncio.Future[None] = self._loop.create_future()
+
+        def done(_: SpoolError | None) -> None:
+            if not durable.done():
+                durable.set_result(None)
+
+        self.note(record, done)
+        await durable
 
     async def read(self, message: Message) -> bytes:
         """A message's body from disk.
@@ -177,7 +189,7 @@ class Spool:
         for _ in range(3):
             location = message.location
             assert location is not None
-            path = self._by_number[location.segment].path
+            path = self._segments.path_of(location)
             try:
                 body = await self._loop.run_in_executor(None, read_at, path, location.offset, location.size)
             except FileNotFoundError:
@@ -208,15 +220,17 @@ class Spool:
         appends, self._appends = self._appends, []
         copies, self._copies = self._copies, []
         outcomes, self._outcomes = self._outcomes, []
+        notes, self._notes = self._notes, []
         if not (appends or copies or outcomes):
             return
         try:
             self._write_batch(appends, copies, outcomes)
         except OSError as error:
             self._check_full(error)
-            self._write_when_full(appends, copies, outcomes)
+            self._write_when_full(appends, copies, outcomes, notes)
             return
         self._waiting.extend(done for _, done in appends)
+        self._waiting.extend(notes)
         self._dirty = True
         if self._waiting or copies:
             self._start_sync()
@@ -234,10 +248,10 @@ class Spool:
         appends: list[tuple[Message, Done]],
         copies: list[tuple[Message, Sequence[bytes]]],
         outcomes: list[bytes],
+        notes: list[Done],
     ) -> None:
         """The disk is full: no message is taken; outcomes go into the reserve, or wait until there is room."""
-        self._has_room = False
-        self._free_checked = self._loop.time()
+        self._room.is_full()
         error = SpoolFullError(f"no space left for {self.folder}")
         for _, done in appends:
             done(error)
@@ -245,13 +259,15 @@ class Spool:
             self._reserve.give_up()
             try:
                 self._write_batch([], [], outcomes)
-                outcomes = []
+                self._waiting.extend(notes)
+                outcomes, notes = [], []
                 self._dirty = True
                 self._sync_soon()
             except OSError as again:
                 self._check_full(again)
         self._copies = [*copies, *self._copies]
         self._outcomes = [*outcomes, *self._outcomes]
+        self._notes = [*notes, *self._notes]
         if outcomes or copies:
             self._flush_scheduled = True
             self._loop.call_later(_RETRY_FULL, self._flush)
@@ -259,10 +275,17 @@ class Spool:
 
     def _make_room(self) -> None:
         """Give back the newest segment too if nothing at all is wanted any more; outcomes needn't be kept then."""
-        if self._writer is not None and not any(segment.live_messages for segment in self._segments):
-            self._outcomes.clear()
-            self._retired.append(self._writer.fd)
-            self._writer = None
+        if self._writer is not None and not self._segments.wanted and not self._notes:
+            if self.standing.empty:
+                self._outcomes.clear()
+                self._retired.append(self._writer.fd)
+                self._writer = None
+            elif self._writer.segment.size > self._writer.fresh_size:
+                self._reserve.give_up()
+                try:
+                    self._new_segment()
+                except OSError as error:  # what stands is kept in this one
+                    self._check_full(error)
         self._reclaim()
 
     def _write_batch(
@@ -274,43 +297,25 @@ class Spool:
         if self._writer is None or self._writer.segment.size >= self._segment_size:
             self._new_segment()
         assert self._writer is not None
-        segment = self._writer.segment
-        offset = segment.size
-        pieces: list[bytes] = []
-        placed: list[tuple[Message, Location]] = []
-        for message, content in [*copies, *((message, message.content or ()) for message, _ in appends)]:
-            if message.location is not None and not message.deliveries:
-                continue  # finished while its copy waited
-            check = check_of(content) if message.location is None else message.location.check
-            head = message_record(message, check)
-            placed.append((message, Location(segment.number, offset + len(head), message.size, check)))
-            state = state_records(message) if message.location is not None else b""
-            pieces.append(head)
-            pieces.extend(content)
-            if state:
-                pieces.append(state)
-            offset += len(head) + message.size + len(state)
+        contents = [*copies, *((message, message.content or ()) for message, _ in appends)]
+        pieces, placed = lay_out(contents, self._writer.segment)
         pieces.extend(outcomes)
         self._writer.append(pieces)
         for message, location in placed:
-            if message.location is not None:
-                self._forget(message)  # its old place
-            message.location = location
-            self._residents[segment.number][message.id] = message
-            segment.live_messages += 1
-            segment.live_octets += message.size
+            self._segments.place(message, location)
+            if message.origin is not None:
+                self.standing.took(message.origin)
+                message.origin = None
 
     def _new_segment(self) -> None:
         number = self._last_number + 1
-        writer = SegmentWriter(self.folder, number)
+        writer = SegmentWriter(self.folder, number, self.standing.records(time.time()))
         self._last_number = number
         if self._writer is not None:
             self._retired.append(self._writer.fd)
         self._writer = writer
         self._folder_changed = self._dirty = True
-        self._segments.append(writer.segment)
-        self._by_number[number] = writer.segment
-        self._residents[number] = {}
+        self._segments.add(writer.segment)
 
     def _start_sync(self) -> None:
         if self._syncing:
@@ -347,26 +352,13 @@ class Spool:
         if self._sync_timer is None and not self._syncing:
             self._sync_timer = self._loop.call_later(_OUTCOME_SYNC_DELAY, self._start_sync)
 
-    def _forget(self, message: Message) -> None:
-        """The message's octets at its present place are no longer wanted."""
-        assert message.location is not None
-        segment = self._by_number[message.location.segment]
-        if self._residents[segment.number].pop(message.id, None) is not None:
-            segment.live_messages -= 1
-            segment.live_octets -= message.size
-
     def _reclaim(self) -> None:
         """Remove the oldest segments as far as nothing in them is wanted; else see whether to compact."""
-        current = self._writer.segment if self._writer is not None else None
-        while self._segments and not self._compacting:
-            segment = self._segments[0]
-            if segment is current or segment.live_messages:
-                break
-            self._segments.pop(0)
-            del self._by_number[segment.number], self._residents[segment.number]
-            # Removed with the next sync, behind it: what moved out of it is durable by then.
-            self._remove.append(segment.path)
-            self._dirty = True
+        if not self._compacting:
+            removed = self._segments.take_unwanted(self._writer.segment if self._writer is not None else None)
+            # Removed with the next sync, behind it: what moved out of them is durable by then.
+            self._remove += removed
+            self._dirty = self._dirty or bool(removed)
         if self._dirty:
             self._sync_soon()
         if (
@@ -384,9 +376,9 @@ class Spool:
 
     async def _compact(self) -> None:
         """Copy what lives in the oldest segment to the newest one; `_reclaim` then removes it."""
-        oldest = self._segments[0]
+        oldest = self._segments.oldest
         try:
-            for message in list(self._residents[oldest.number].values()):
+            for message in self._segments.residents(oldest):
                 location = message.location
                 assert location is not None
                 body = await self._loop.run_in_executor(None, read_at, oldest.path, location.offset, location.size)

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
+from postroad.spool.record import Origin
+
 
 class Outcome(Enum):
     """What became of a delivery."""
@@ -35,6 +37,8 @@ class Delivery:
     """Unix time of the next attempt."""
     reply: str = ""
     """Why the last attempt failed."""
+    ticket: int = 0
+    """Its place in the scheduled queue; 0 while it isn't there."""
 
     @property
     def addresses(self) -> list[bytes]:
@@ -70,11 +74,21 @@ class Message:
     """The body while it is also in memory (until the first attempt ends)."""
     deliveries: list[Delivery] = field(default_factory=list)
     """What is still open; the message is finished when this is empty."""
+    accepted_as: int = 0
+    """Its id in the spool that accepted it; 0 if that is this one."""
+    origin: Origin | None = None
+    """Which spool it was taken from, until it is in the log."""
 
     @property
     def queue_id(self) -> str:
-        """The id as people see it."""
-        return f"{self.id:x}"
+        """The id as people see it: that of the 250, wherever the message is moved to."""
+        return f"{self.accepted_as or self.id:x}"
+
+    @property
+    def moved_octets(self) -> int:
+        """About what it takes to hand it to another spool, envelope and schedules included."""
+        envelope = sum(map(len, self.recipients)) + 16 * len(self.recipients)
+        return self.size + envelope + 640 * (len(self.deliveries) + 1)
 
 
 MAX_RECIPIENTS = 100

@@ -32,17 +32,18 @@ class RecordKind(IntEnum):
     """Recipients of a message got their answer; meta is `OutcomeMeta`."""
     FINISHED = 4
     """All recipients of a message that were still open are done; no meta."""
-
-
-class MessageMeta(msgspec.Struct, array_like=True, gc=False):
-    """What the spool keeps of a message besides its body. New fields go to the end, with a default."""
-
-    received: float
-    """Unix time of acceptance."""
-    sender: bytes
-    recipients: tuple[bytes, ...]
-    eight_bit: bool = False
-    smtputf8: bool = False
+    OFFERED = 5
+    """A batch of messages is about to be offered to another spool; its id is the batch's number."""
+    SETTLED = 6
+    """It is known what became of a batch; no meta."""
+    RECEIVED = 7
+    """What was taken of another spool's last batch, whose number is the id."""
+    DRAIN = 8
+    """The spool is to be moved away, or no longer."""
+    BATCH = 9
+    """Begins a batch on its way between two spools; never in a log."""
+    TRANSFER = 10
+    """A message on its way between two spools, with its body; never in a log."""
 
 
 class OutcomeMeta(msgspec.Struct, array_like=True, gc=False):
@@ -57,6 +58,33 @@ class OutcomeMeta(msgspec.Struct, array_like=True, gc=False):
     """Unix time of their next attempt."""
     reply: str = ""
     """Why they were deferred."""
+
+
+class Origin(msgspec.Struct, array_like=True, frozen=True):
+    """Where a message came from: the spool, its batch, and the message's id there."""
+
+    spool: bytes
+    batch: int
+    id: int
+    taken: float
+    """Unix time."""
+
+
+class MessageMeta(msgspec.Struct, array_like=True, gc=False):
+    """What the spool keeps of a message besides its body. New fields go to the end, with a default."""
+
+    received: float
+    """Unix time of acceptance."""
+    sender: bytes
+    recipients: tuple[bytes, ...]
+    eight_bit: bool = False
+    smtputf8: bool = False
+    accepted_as: int = 0
+    """Its id where it was accepted, if that was in another spool."""
+    origin: Origin | None = None
+    """Which spool it came from; only in the first record of a message, not in copies."""
+    state: tuple[OutcomeMeta, ...] = ()
+    """What became of its recipients before it came here; part of the same record, so that none is tried again."""
 
 
 class Record(NamedTuple):

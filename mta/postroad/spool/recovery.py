@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from postroad.spool.message import Delivery, Location, Message
+from postroad.spool.message import Location, Message
 from postroad.spool.record import (
     MAGIC,
     Record,
@@ -19,7 +19,9 @@ from postroad.spool.record import (
     decode_outcome_meta,
     read_record,
 )
+from postroad.spool.schedule import Schedule, plan_deliveries, replay_outcome
 from postroad.spool.segment import Segment, list_segments, segment_path, sync_folder
+from postroad.spool.standing import Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,18 +44,9 @@ class Recovered:
     messages: dict[int, Message] = field(default_factory=dict)
     segments: list[Segment] = field(default_factory=list)
     damage: list[Damage] = field(default_factory=list)
+    standing: Standing = field(default_factory=Standing)
     highest_id: int = 0
     records: int = 0
-
-
-@dataclass(slots=True)
-class _Schedule:
-    """Where one recipient stands; `done` once it has its final answer."""
-
-    done: bool = False
-    attempts: int = 0
-    due: float = 0.0
-    reply: str = ""
 
 
 def read_spool(folder: Path, *, check_bodies: bool = False) -> Recovered:
@@ -63,7 +56,7 @@ def read_spool(folder: Path, *, check_bodies: bool = False) -> Recovered:
     ones' too with `check_bodies`.
     """
     recovered = Recovered()
-    schedules: dict[int, list[_Schedule]] = {}
+    schedules: dict[int, list[Schedule]] = {}
     numbers = list_segments(folder)
     for number in numbers:
         path = segment_path(folder, number)
@@ -138,7 +131,7 @@ def _next_record(data: memoryview, offset: int) -> int:
     return len(data)
 
 
-def _replay(record: Record, segment: int, recovered: Recovered, schedules: dict[int, list[_Schedule]]) -> None:
+def _replay(record: Record, segment: int, recovered: Recovered, schedules: dict[int, list[Schedule]]) -> None:
     recovered.records += 1
     try:
         match record.kind:
@@ -149,14 +142,17 @@ def _replay(record: Record, segment: int, recovered: Recovered, schedules: dict[
             case RecordKind.FINISHED:
                 for schedule in schedules.get(record.id, ()):
                     schedule.done = True
-            case RecordKind.SEGMENT:
-                pass
+            case RecordKind.OFFERED:
+                recovered.highest_id = max(recovered.highest_id, record.id)
+                recovered.standing.replay(record)
+            case _:
+                recovered.standing.replay(record)
     except (msgspec.DecodeError, IndexError) as error:
         # The checksum held, so this was written as it is: a fault of a release, not of the disk. Keep it aside.
         recovered.damage.append(Damage(segment, record.offset, record.end - record.offset, f"unreadable meta: {error}"))
 
 
-def _replay_message(record: Record, segment: int, recovered: Recovered, schedules: dict[int, list[_Schedule]]) -> None:
+def _replay_message(record: Record, segment: int, recovered: Recovered, schedules: dict[int, list[Schedule]]) -> None:
     meta = decode_message_meta(record.meta)
     recovered.highest_id = max(recovered.highest_id, record.id)
     location = Location(segment, record.body_offset, record.body_size, record.body_check)
@@ -165,6 +161,8 @@ def _replay_message(record: Record, segment: int, recovered: Recovered, schedule
         # Compaction copied it: the body has moved, what is known of its recipients stays.
         known.location = location
         return
+    if meta.origin is not None:
+        recovered.standing.took(meta.origin)
     recovered.messages[record.id] = Message(
         record.id,
         meta.received,
@@ -174,36 +172,25 @@ def _replay_message(record: Record, segment: int, recovered: Recovered, schedule
         meta.eight_bit,
         meta.smtputf8,
         location,
+        accepted_as=meta.accepted_as,
     )
-    schedules[record.id] = [_Schedule(due=meta.received) for _ in meta.recipients]
+    schedules[record.id] = planned = [Schedule(due=meta.received) for _ in meta.recipients]
+    for outcome in meta.state:
+        replay_outcome(planned, outcome)
 
 
-def _replay_outcome(record: Record, schedules: dict[int, list[_Schedule]]) -> None:
+def _replay_outcome(record: Record, schedules: dict[int, list[Schedule]]) -> None:
     schedule = schedules.get(record.id)
     if schedule is None:
         return  # of a message whose segment is gone: it was finished
-    meta = decode_outcome_meta(record.meta)
-    for index in (*meta.delivered, *meta.bounced):
-        schedule[index].done = True
-    for index in meta.deferred:
-        if not schedule[index].done:
-            schedule[index] = _Schedule(False, meta.attempts, meta.due, meta.reply)
+    replay_outcome(schedule, decode_outcome_meta(record.meta))
 
 
-def _plan_deliveries(recovered: Recovered, schedules: dict[int, list[_Schedule]]) -> None:
-    finished = []
-    for id, message in recovered.messages.items():
-        groups: dict[tuple[bytes, int, float, str], list[int]] = {}
-        for index, schedule in enumerate(schedules[id]):
-            if not schedule.done:
-                domain = message.recipients[index].rpartition(b"@")[2].lower()
-                groups.setdefault((domain, schedule.attempts, schedule.due, schedule.reply), []).append(index)
-        for (domain, attempts, due, reply), indexes in groups.items():
-            message.deliveries.append(Delivery(message, domain, tuple(indexes), attempts, due, reply))
-        if not groups:
-            finished.append(id)
-    for id in finished:
-        del recovered.messages[id]
+def _plan_deliveries(recovered: Recovered, schedules: dict[int, list[Schedule]]) -> None:
+    for id, message in list(recovered.messages.items()):
+        plan_deliveries(message, schedules[id])
+        if not message.deliveries:
+            del recovered.messages[id]
 
 
 def keep_aside(folder: Path, damage: list[Damage]) -> list[Path]:

@@ -1,6 +1,7 @@
 """Segments: the files of the log."""
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,6 +42,16 @@ class Segment:
     size: int = 0
     live_messages: int = 0
     live_octets: int = 0
+
+
+def sync_segments(segments: Iterable[Segment]) -> None:
+    """Make segments durable that a process before this one wrote: it may have been killed before its own sync."""
+    for segment in segments:
+        fd = os.open(segment.path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fdatasync(fd)
+        finally:
+            os.close(fd)
 
 
 def read_at(path: Path, offset: int, size: int) -> bytes:

@@ -15,21 +15,26 @@ _IOV_MAX = 1024
 class SegmentWriter:
     """Appends to the newest segment.
 
+    Args:
+        standing: records that it begins with.
+
     Raises:
         OSError: the segment can't be made or written; nothing of it stays then.
     """
 
-    def __init__(self, folder: Path, number: int) -> None:
+    def __init__(self, folder: Path, number: int, standing: bytes = b"") -> None:
         path = segment_path(folder, number)
         self.fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
         self.segment = Segment(number, path)
         try:
-            self.append([encode_record(RecordKind.SEGMENT, number)])
+            self.append([encode_record(RecordKind.SEGMENT, number), standing])
         except OSError:
             os.close(self.fd)
             with contextlib.suppress(OSError):
                 path.unlink()
             raise
+        self.fresh_size = self.segment.size
+        """Octets of the segment before anything was appended."""
 
     def append(self, pieces: Sequence[bytes]) -> None:
         """Write all pieces to the page cache, or nothing."""

@@ -15,10 +15,12 @@ WITHOUT_TAGS = frozenset(
     {
         "aws:acm/certificateValidation:CertificateValidation",
         "aws:autoscaling/lifecycleHook:LifecycleHook",
+        "aws:ec2/eipAssociation:EipAssociation",
         "aws:ec2/eipDomainName:EipDomainName",
         "aws:ec2/networkAclRule:NetworkAclRule",
         "aws:ec2/route:Route",
         "aws:ec2/routeTableAssociation:RouteTableAssociation",
+        "aws:ec2/subnetCidrReservation:SubnetCidrReservation",
         "aws:iam/rolePolicy:RolePolicy",
         "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
         "aws:kms/alias:Alias",
@@ -28,6 +30,7 @@ WITHOUT_TAGS = frozenset(
         "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock",
         "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration",
         "aws:s3/bucketVersioning:BucketVersioning",
+        "aws:servicequotas/serviceQuota:ServiceQuota",
     }
 )
 

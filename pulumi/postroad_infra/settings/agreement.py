@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from postroad_infra.address_plan import SubnetKind
+from postroad_infra.sending_plan import SLOT_ADDRESSES, most_slots
+from postroad_infra.settings.mail import MailSettings
+from postroad_infra.settings.network import NetworkSettings
 from postroad_infra.settings.problem import Problem, key_of
 from postroad_infra.settings.project import ProjectSettings
 from postroad_infra.settings.stack_file import file_name
@@ -47,4 +51,23 @@ def disagreements(projects: Mapping[str, ProjectSettings]) -> list[Problem]:
                     right=str(network.accounts),
                 )
             )
-    return problems
+    return problems + _places(network, projects.get("mail"))
+
+
+def _places(network: ProjectSettings, mail: ProjectSettings | None) -> list[Problem]:
+    """Where a zone's subnet has no room for the proxies' addresses."""
+    if not isinstance(network, NetworkSettings) or not isinstance(mail, MailSettings):
+        return []
+    kept = network.mail_vpc.plan().subnet(SubnetKind.PUBLIC, network.zones[0]).kept
+    count, most = mail.proxy.count_per_zone, most_slots(kept)
+    if count <= most:
+        return []
+    return [
+        Problem(
+            file_name("mail", mail.stack),
+            key_of("mail", ["proxy", "count_per_zone"]),
+            f"the network's subnets keep a /{kept.prefixlen} for proxies, {SLOT_ADDRESSES} addresses each",
+            count,
+            right=f"{most} at most, or a larger mail_vpc.cidr in {file_name('network', network.stack)}",
+        )
+    ]

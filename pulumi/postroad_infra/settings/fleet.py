@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
+from postroad_infra import instance_types
 from postroad_infra.settings.base import Settings
 
+
+def _known_type(name: str) -> str:
+    if instance_types.find(name) is None:
+        raise ValueError("AWS has no such instance type")
+    return name
+
+
 AmiId = Annotated[str, Field(pattern=r"^ami-[0-9a-f]{8}([0-9a-f]{9})?$")]
-InstanceType = Annotated[
-    str, Field(pattern=r"^[a-z][a-z0-9-]*\.(nano|micro|small|medium|large|([0-9]*)xlarge|metal(-[0-9]+xl)?)$")
-]
+InstanceType = Annotated[str, AfterValidator(_known_type)]
 
 
 class RootVolume(Settings):

@@ -7,6 +7,8 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from postroad_infra import instance_types
+from postroad_infra.sending_plan import SendingPlan
 from postroad_infra.settings.base import DomainName, Settings
 from postroad_infra.settings.fleet import Fleet
 from postroad_infra.settings.front_door import FrontDoorSettings
@@ -16,6 +18,8 @@ from postroad_infra.settings.public_key import DkimPublicKey
 # gp3: 500 IOPS per GiB at most, and 0.25 MiB/s per IOPS (EBS user guide, "General Purpose SSD volumes").
 GP3_IOPS_PER_GIB = 500
 GP3_IOPS_PER_MIBPS = 4
+# "EC2-VPC Elastic IPs" before any increase (Amazon VPC user guide, "Amazon VPC quotas").
+DEFAULT_QUOTA = 5
 
 
 class SpoolVolume(Settings):
@@ -48,6 +52,13 @@ class MtaSettings(Fleet):
         default=1, ge=1, le=10, description="MTAs, each with a spool, in each zone", examples=["1"]
     )
     spool: SpoolVolume = Field(description="size_gib, iops, throughput_mibps", examples=["{size_gib: 100}"])
+    drain_heartbeat_s: int = Field(
+        default=600,
+        ge=30,
+        le=7200,
+        description="seconds that an MTA on its way out waits for a sign of whoever drains it, 30 to 7200",
+        examples=["600"],
+    )
     submission_clients: list[IPv4Network] = Field(
         min_length=1,
         max_length=20,
@@ -57,11 +68,25 @@ class MtaSettings(Fleet):
 
 
 class ProxySettings(Fleet):
-    """The outbound proxies; each has an Elastic IP, the address that providers see."""
+    """The outbound proxies and the Elastic IPs on their interfaces, the addresses that providers see."""
 
-    # An account has 5 Elastic IPs a region until the quota is raised.
     count_per_zone: int = Field(
-        default=1, ge=1, le=20, description="proxies, each with an address, in each zone", examples=["1"]
+        default=1, ge=1, le=20, description="proxies, each with addresses, in each zone", examples=["1"]
+    )
+    addresses: int = Field(
+        default=1, ge=1, le=50, description="Elastic IPs of each proxy, as many as its type allows", examples=["4"]
+    )
+    moved: dict[str, str] = Field(
+        default={},
+        description="addresses that another proxy has than the one they were made for: the proxy by address",
+        examples=["{mail-a: proxy-b}"],
+    )
+    elastic_ip_quota: int = Field(
+        default=DEFAULT_QUOTA,
+        ge=DEFAULT_QUOTA,
+        le=5000,
+        description="Elastic IPs that the account may have in the region; above 5 an increase is asked for",
+        examples=["20"],
     )
     pool: str = Field(
         default="shared",
@@ -114,3 +139,29 @@ class MailSettings(ProjectSettings):
         "idle_timeout_s, health_check; left out: clients go to the MTAs themselves",
         examples=["{name: postroad-uat-smtp}"],
     )
+
+    def sending_plan(self) -> SendingPlan:
+        """Which proxy has which sending address."""
+        return SendingPlan(self.zones, self.proxy.count_per_zone, self.proxy.addresses, self.proxy.moved)
+
+    @model_validator(mode="after")
+    def _addresses_have_places(self) -> Self:
+        plan = self.sending_plan()
+        for problem in plan.problems():
+            raise ValueError(f"proxy.moved: {problem}")
+        needed = len(plan.planned())
+        if needed > self.proxy.elastic_ip_quota:
+            raise ValueError(
+                f"{needed} sending addresses ({len(self.zones)} zones x {self.proxy.count_per_zone} proxies x "
+                f"{self.proxy.addresses}) are more than proxy.elastic_ip_quota {self.proxy.elastic_ip_quota}: raise it "
+                "as far as AWS grants"
+            )
+        facts = instance_types.find(self.proxy.instance_type)
+        most = facts.addresses_per_interface if facts else 0
+        for _, _, slot in plan.slots():
+            if plan.places(slot) > most:
+                raise ValueError(
+                    f"{slot} has {plan.places(slot)} addresses, an interface of {self.proxy.instance_type} holds "
+                    f"{most}: take a larger type, more proxies, or fewer addresses"
+                )
+        return self

@@ -114,7 +114,11 @@ def problems_of(error: ValidationError, *, file: str, project: str, model: type[
             # A message of our own says what is wrong; the object that a model validator saw would only repeat the file.
             message = detail["msg"].removeprefix("Value error, ")
             message = (
-                "not of the right form" if kind == "string_pattern_mismatch" else message[:1].lower() + message[1:]
+                "not of the right form"
+                if kind == "string_pattern_mismatch"
+                else message
+                if message[:2].isupper()
+                else message[:1].lower() + message[1:]
             )
             value = None if isinstance(detail["input"], dict | BaseModel) and kind == "value_error" else detail["input"]
             problems.append(Problem(file, key, message, value=value, right=_right(field)))

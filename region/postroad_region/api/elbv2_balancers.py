@@ -116,7 +116,7 @@ def _interface(balancer: Any, subnet: Any, mapping: Mapping[str, str]) -> str:
         eni._group_set = []
     eni.requester_managed, eni.interface_type, eni.status = True, "network_load_balancer", "in-use"
     if eip is not None:
-        eip.eni, eip.instance, eip.association_id = eni, None, random_eip_association_id()
+        eip.eni, eip.association_id = eni, random_eip_association_id()
         eni.public_ip = eip.public_ip
     elif balancer.scheme == "internet-facing":
         eni.public_ip_auto_assign = True

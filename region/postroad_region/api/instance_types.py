@@ -1,43 +1,12 @@
-"""What the region knows of instance types, and the refusal of those that don't exist.
-
-The facts are in `data/instance_types.json`, which says where they are from.
-"""
+"""The refusal of instance types that don't exist."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models.instances import InstanceBackend
-
-_FACTS = Path(__file__).parent / "data" / "instance_types.json"
-
-
-@dataclass(frozen=True, slots=True)
-class InstanceType:
-    """An instance type's network limits.
-
-    Args:
-        interfaces: how many network interfaces an instance may have.
-        addresses_per_interface: how many private IPv4 addresses each may hold, the primary one included.
-    """
-
-    interfaces: int
-    addresses_per_interface: int
-
-
-@cache
-def _known() -> dict[str, InstanceType]:
-    return {name: InstanceType(*limits) for name, limits in json.loads(_FACTS.read_text())["types"].items()}
-
-
-def find(name: str) -> InstanceType | None:
-    """A type's facts, or None where AWS has no such type."""
-    return _known().get(name)
+from postroad_infra.instance_types import find
 
 
 def _run_instances(backend: Any, image_id: str, count: int, *args: Any, **kwargs: Any) -> Any:

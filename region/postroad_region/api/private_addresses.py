@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/AvailableIpPerENI.html
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Iterable, Mapping, Set
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
@@ -18,8 +18,7 @@ from moto.ec2.models.elastic_network_interfaces import NetworkInterfaceBackend
 from moto.ec2.models.instances import InstanceBackend
 from moto.ec2.models.subnets import Subnet
 from moto.ec2.responses.elastic_network_interfaces import ElasticNetworkInterfaces
-
-from postroad_region.api import instance_types
+from postroad_infra import instance_types
 
 
 def taken() -> set[str]:
@@ -33,15 +32,31 @@ def taken() -> set[str]:
     }
 
 
+def _reserved() -> list[IPv4Network]:
+    """The ranges that subnet CIDR reservations keep for those who ask for an address of them."""
+    return [
+        IPv4Network(str(reservation.cidr))
+        for regions in ec2_models.ec2_backends.values()
+        for backend in regions.values()
+        for zone in backend.subnets.values()
+        for subnet in zone.values()
+        for reservation in subnet._cidr_reservations
+    ]
+
+
 def free_address(cidr: str | None = None, ipv6: bool = False, also_taken: Set[str] = frozenset()) -> str:
-    """The lowest free private address of a subnet; AWS keeps the first four and the last."""
+    """The lowest free private address of a subnet; AWS keeps the first four and the last, and gives out none of those
+    that a subnet CIDR reservation holds.
+
+    https://docs.aws.amazon.com/vpc/latest/userguide/subnet-cidr-reservation.html
+    """
     if cidr is None or ipv6:
         raise EC2ClientError("InvalidParameterValue", "An IPv4 subnet is needed.")
-    network, held = IPv4Network(cidr), taken() | also_taken
+    network, held, reserved = IPv4Network(cidr), taken() | also_taken, _reserved()
     for number in range(4, network.num_addresses - 1):
-        candidate = str(IPv4Address(int(network.network_address) + number))
-        if candidate not in held:
-            return candidate
+        candidate = IPv4Address(int(network.network_address) + number)
+        if str(candidate) not in held and not any(candidate in block for block in reserved):
+            return str(candidate)
     raise EC2ClientError("InsufficientFreeAddressesInSubnet", "There are not enough free addresses in the subnet.")
 
 
@@ -63,8 +78,8 @@ def _subnet_address(subnet: Any, instance: Any) -> str:
     return address
 
 
-def _check_given(eni: Any, given: list[str]) -> None:
-    network, held = IPv4Network(eni.subnet.cidr_block), taken()
+def _check_given(subnet: Any, given: Iterable[str]) -> None:
+    network, held = IPv4Network(subnet.cidr_block), taken()
     reserved = {str(network.network_address + number) for number in range(4)} | {str(network.broadcast_address)}
     for address in given:
         if IPv4Address(address) not in network:
@@ -82,7 +97,7 @@ def _assign(self: ElasticNetworkInterfaces) -> ActionResult:
     count = self._get_int_param("SecondaryPrivateIpAddressCount", 0)
     if eni.instance is not None:
         check_count(eni.instance.instance_type, len(held) + len(given) + count)
-    _check_given(eni, given)
+    _check_given(eni.subnet, given)
     for _ in range(count):
         given.append(free_address(eni.subnet.cidr_block, also_taken=set(given)))
     eni.private_ip_addresses.extend({"Primary": False, "PrivateIpAddress": address} for address in given)
@@ -94,28 +109,28 @@ def _assign(self: ElasticNetworkInterfaces) -> ActionResult:
     )
 
 
-def _create(backend: Any, subnet: Any, private_ip_address: Any, *args: Any, **kwargs: Any) -> Any:
+def _address_of(entry: Any) -> Any:
+    return entry["PrivateIpAddress"] if isinstance(entry, Mapping) else entry
+
+
+def _create(
+    backend: Any,
+    subnet: Any,
+    private_ip_address: Any,
+    private_ip_addresses: list[Any] | None = None,
+    *args: Any,
+    **kwargs: Any,
+) -> Any:
     count = kwargs.pop("secondary_ips_count", None)
-    eni = _original_create(backend, subnet, private_ip_address, *args, **kwargs)
+    asked = [str(_address_of(entry)) for entry in private_ip_addresses or []]
+    in_subnet = backend.get_subnet(subnet) if isinstance(subnet, str) else subnet
+    _check_given(in_subnet, {*asked, *([str(private_ip_address)] if private_ip_address else [])})
+    eni = _original_create(backend, subnet, private_ip_address, private_ip_addresses, *args, **kwargs)
     if count:
         # moto draws all of them before it notes one.
         for _ in range(int(count)):
             eni.private_ip_addresses.append({"Primary": False, "PrivateIpAddress": free_address(eni.subnet.cidr_block)})
     return eni
-
-
-def _attach(backend: Any, eni_id: str, instance_id: str, device_index: int) -> Any:
-    eni, instance = backend.get_network_interface(eni_id), backend.get_instance(instance_id)
-    if eni.instance is not None:
-        raise EC2ClientError("InvalidNetworkInterface.InUse", f"Interface: [{eni_id}] in use.")
-    facts = instance_types.find(instance.instance_type)
-    if facts and len(instance.nics) >= facts.interfaces:
-        raise EC2ClientError(
-            "AttachmentLimitExceeded",
-            f"Interface count {len(instance.nics) + 1} exceeds the limit for {instance.instance_type}",
-        )
-    check_count(instance.instance_type, len(eni.private_ip_addresses))
-    return _original_attach(backend, eni_id, instance_id, device_index)
 
 
 def _run_instances(backend: Any, image_id: str, count: int, *args: Any, **kwargs: Any) -> Any:
@@ -143,7 +158,7 @@ def _add_secondary(eni: Any, specification: Mapping[str, Any]) -> None:
     held = [entry["PrivateIpAddress"] for entry in eni.private_ip_addresses]
     listed = [entry["PrivateIpAddress"] for entry in specification.get("PrivateIpAddresses") or []]
     given = [address for address in listed if address not in held]
-    _check_given(eni, given)
+    _check_given(eni.subnet, given)
     for _ in range(int(specification.get("SecondaryPrivateIpAddressCount") or 0)):
         given.append(free_address(eni.subnet.cidr_block, also_taken=set(given)))
     eni.private_ip_addresses.extend({"Primary": False, "PrivateIpAddress": address} for address in given)
@@ -151,12 +166,10 @@ def _add_secondary(eni: Any, specification: Mapping[str, Any]) -> None:
 
 _original_create = NetworkInterfaceBackend.create_network_interface
 _original_run = InstanceBackend.run_instances
-_original_attach = NetworkInterfaceBackend.attach_network_interface
 
 elastic_network_interfaces.random_private_ip = free_address
 instances.random_private_ip = free_address
 Subnet.get_available_subnet_ip = _subnet_address
 InstanceBackend.run_instances = _run_instances
 NetworkInterfaceBackend.create_network_interface = _create
-NetworkInterfaceBackend.attach_network_interface = _attach
 ElasticNetworkInterfaces.assign_private_ip_addresses = _assign

@@ -14,7 +14,6 @@ from moto.ec2.exceptions import EC2ClientError, ResourceAlreadyAssociatedError
 from moto.ec2.models import elastic_ip_addresses, elastic_network_interfaces
 from moto.ec2.models.elastic_ip_addresses import ElasticAddress, ElasticAddressBackend
 from moto.ec2.models.elastic_network_interfaces import NetworkInterface
-from moto.ec2.models.instances import Instance
 from moto.ec2.responses.elastic_ip_addresses import ElasticIPAddresses
 from moto.ec2.utils import random_eip_association_id
 from moto.route53.models import route53_backends
@@ -114,7 +113,7 @@ def _associate(self: ElasticIPAddresses) -> ActionResult:
     for other in list(backend.addresses):
         if other.eni is not None and (other is eip or (other.eni.id, other.private_ip_address) == (eni.id, private)):
             backend.disassociate_address(address=other.public_ip)
-    eip.instance, eip.eni = eni.instance, eni
+    eip.eni = eni
     eip.__dict__[_PRIVATE] = private
     eip.association_id = random_eip_association_id()
     _note(eip, eni, private)
@@ -142,7 +141,7 @@ def _disassociate(backend: Any, address: str | None = None, association_id: str 
         eni.public_ip = None
         if eni.instance is not None and eni.instance.state == "running":
             eni.check_auto_public_ip()
-    eip.eni = eip.instance = eip.association_id = None
+    eip.eni = eip.association_id = None
     eip.__dict__.pop(_PRIVATE, None)
 
 
@@ -175,14 +174,6 @@ def _note(eip: Any, eni: Any, private: str) -> None:
                 "AssociationId": eip.association_id,
                 "IpOwnerId": eni.ec2_backend.account_id,
             }
-
-
-def _terminate(instance: Any) -> Any:
-    """A terminated instance keeps no Elastic IP; the address stays allocated."""
-    for eip in list(instance.ec2_backend.addresses):
-        if eip.eni is not None and eip.eni.instance is instance:
-            instance.ec2_backend.disassociate_address(address=eip.public_ip)
-    return _original_terminate(instance)
 
 
 def _modify_attribute(self: ElasticIPAddresses) -> ActionResult:
@@ -250,7 +241,6 @@ def _records(account: str, name: str) -> dict[str, set[str]]:
 
 _original_allocate = ElasticAddressBackend.allocate_address
 _original_release = ElasticAddressBackend.release_address
-_original_terminate = Instance.terminate
 
 elastic_ip_addresses.random_ip = _free_address
 elastic_network_interfaces.random_public_ip = _free_address
@@ -259,7 +249,6 @@ ElasticAddressBackend.allocate_address = _allocate
 ElasticAddressBackend.release_address = _release
 ElasticAddressBackend.disassociate_address = _disassociate
 NetworkInterface.instance_private_ip_address_list = property(_private_list)
-Instance.terminate = _terminate
 ElasticIPAddresses.associate_address = _associate
 ElasticIPAddresses.modify_address_attribute = _modify_attribute
 ElasticIPAddresses.describe_addresses_attribute = _describe_attribute

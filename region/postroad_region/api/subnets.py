@@ -1,4 +1,4 @@
-"""Subnets where moto isn't EC2: zones are those of the region.
+"""Subnets where moto isn't EC2: zones are those of the region, and a reservation keeps its description.
 
 https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateSubnet.html
 """
@@ -8,9 +8,11 @@ from __future__ import annotations
 from ipaddress import IPv4Network
 from typing import Any
 
+from moto.core.responses import ActionResult
 from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models.availability_zones_and_regions import RegionsAndZonesBackend
 from moto.ec2.models.subnets import SubnetBackend
+from moto.ec2.responses.subnets import Subnets
 
 _LARGEST, _SMALLEST = 16, 28
 
@@ -45,5 +47,15 @@ def _check_size(cidr_block: str) -> None:
         raise EC2ClientError("InvalidSubnet.Range", f"The CIDR '{cidr_block}' is invalid.")
 
 
+def _reserve(self: Subnets) -> ActionResult:
+    result = _original_reserve(self)
+    made: Any = result.result
+    made["SubnetCidrReservation"].description = self._get_param("Description")
+    return result
+
+
 _original_create = SubnetBackend.create_subnet
 SubnetBackend.create_subnet = _create
+
+_original_reserve = Subnets.create_subnet_cidr_reservation
+Subnets.create_subnet_cidr_reservation = _reserve

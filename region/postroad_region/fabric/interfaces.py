@@ -42,6 +42,14 @@ class Interfaces:
         wanted = {interface.link for interface in listed}
         self._ensured = {link: each for link, each in self._ensured.items() if link in wanted}
 
+    def remove_others(self, interfaces: Iterable[Interface]) -> None:
+        """Drop the links of interfaces that were detached or deleted, and of hosts that were stopped.
+
+        Raises:
+            RegionError: a link can't be removed.
+        """
+        links.remove_links_but(interface.link for interface in interfaces)
+
 
 def _indices() -> dict[str, int]:
     found: list[dict[str, Any]] = run_json(["ip", "-n", addresses.FABRIC, "-j", "link", "show"])

@@ -27,6 +27,7 @@ TRACKING_TIMEOUTS = {
     "net.netfilter.nf_conntrack_udp_timeout_stream": "180",
 }
 INSTANCE = re.compile(r"i-[0-9a-f]{17}")
+LINK = re.compile(r"v[0-9a-f]{13}")
 
 
 def namespaces() -> set[str]:
@@ -98,42 +99,22 @@ def ensure_routers(fabric: Fabric) -> None:
 
 
 def ensure_interface(interface: Interface) -> None:
-    """The interface's link, addresses and routes on both sides."""
+    """The interface's link, its routes in the fabric, and what an instance has configured when it boots."""
     instance, link, device = interface.instance_id, interface.link, interface.device
     if instance not in namespaces():
         run(["ip", "netns", "add", instance])
-    if not succeeds(["ip", "-n", instance, "link", "show", device]):
-        # A link whose other end went away with a namespace is gone too; one with the same name is a leftover.
-        if succeeds(["ip", "-n", addresses.FABRIC, "link", "show", link]):
-            run(["ip", "-n", addresses.FABRIC, "link", "del", link])
-        run(
-            [
-                "ip",
-                "-n",
-                addresses.FABRIC,
-                "link",
-                "add",
-                link,
-                "type",
-                "veth",
-                "peer",
-                "name",
-                device,
-                "netns",
-                instance,
-            ]
-        )
-    gateway = addresses.gateway_of(interface.subnet.network)
-    length = interface.subnet.network.prefixlen
-    wanted = {str(address) for address in interface.addresses[:1]}
-    present = _addresses_of(instance, device)
-    _batch(instance, [
-        "link set lo up",
-        f"link set {device} address {interface.mac}",
-        f"link set {device} up",
-        *(f"address replace {address}/{length} dev {device}" for address in sorted(wanted - present)),
-        *([f"route replace default via {gateway} dev {device}"] if interface.index == 0 else []),
-    ])  # fmt: skip
+    if _mac_of(instance, device) != interface.mac:
+        # What has the device's name belongs to an interface that was there before, what has the link's name to an
+        # instance that the interface was attached to before; either end takes the other with it.
+        for namespace, name in ((instance, device), (addresses.FABRIC, link)):
+            if succeeds(["ip", "-n", namespace, "link", "show", name]):
+                run(["ip", "-n", namespace, "link", "del", name])
+        # With its hardware address from the first instant: a running host knows the interface by it.
+        ends = [link, "type", "veth", "peer", "name", device, "address", interface.mac, "netns", instance]
+        run(["ip", "-n", addresses.FABRIC, "link", "add", *ends])
+    run(["ip", "-n", instance, "link", "set", "lo", "up"])
+    if interface.index == 0:
+        _configure(interface)
     _batch(addresses.FABRIC, [
         f"link set {link} up",
         *(f"route replace {address}/32 dev {link}" for address in interface.addresses),
@@ -144,6 +125,32 @@ def ensure_interface(interface: Interface) -> None:
         f"net.ipv4.conf.{link}.proxy_arp_pvlan": "1",
         f"net.ipv4.neigh.{link}.proxy_delay": "0",
     })  # fmt: skip
+
+
+def _configure(interface: Interface) -> None:
+    """The primary address of an instance's first interface, as DHCP gives it at boot; others are the host's to plumb.
+
+    https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configure-secondary-ip-addresses.html
+    """
+    instance, device = interface.instance_id, interface.device
+    gateway = addresses.gateway_of(interface.subnet.network)
+    length = interface.subnet.network.prefixlen
+    wanted = {str(address) for address in interface.addresses[:1]}
+    present = _addresses_of(instance, device)
+    _batch(instance, [
+        f"link set {device} up",
+        *(f"address replace {address}/{length} dev {device}" for address in sorted(wanted - present)),
+        f"route replace default via {gateway} dev {device}",
+    ])  # fmt: skip
+
+
+def remove_links_but(wanted: Iterable[str]) -> None:
+    """Drop the links of interfaces that no running instance and no balancer has."""
+    kept = set(wanted)
+    listed: list[dict[str, Any]] = run_json(["ip", "-n", addresses.FABRIC, "-j", "link", "show", "type", "veth"])
+    names = {str(link["ifname"]) for link in listed}
+    leftover = sorted(name for name in names - kept if LINK.fullmatch(name))
+    _batch(addresses.FABRIC, [f"link del {name}" for name in leftover])
 
 
 def remove_instance(instance_id: str) -> None:
@@ -165,6 +172,14 @@ def remove_backbone() -> None:
             run(["ip", "netns", "del", name])
     if succeeds(["ip", "link", "show", addresses.UPLINK_HOST]):
         run(["ip", "link", "del", addresses.UPLINK_HOST])
+
+
+def _mac_of(namespace: str, device: str) -> str:
+    """The hardware address of a device; empty where there is none."""
+    if not succeeds(["ip", "-n", namespace, "link", "show", device]):
+        return ""
+    links: list[dict[str, Any]] = run_json(["ip", "-n", namespace, "-j", "link", "show", "dev", device])
+    return str(links[0].get("address", ""))
 
 
 def _addresses_of(namespace: str, device: str) -> set[str]:

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from postroad_region.fabric.model import Interface
 from postroad_region.hypervisor.model import Instance
 
 TOKEN_HEADER = "X-aws-ec2-metadata-token"
@@ -27,7 +28,6 @@ def document(instance: Instance) -> dict[str, bytes]:
     """Every metadata path below `/latest/` with its value."""
     primary = instance.interfaces[0]
     public = dict(primary.public).get(instance.address)
-    macs = f"meta-data/network/interfaces/macs/{primary.mac}/"
     values = {
         "meta-data/instance-id": instance.id,
         "meta-data/ami-id": instance.image,
@@ -38,11 +38,6 @@ def document(instance: Instance) -> dict[str, bytes]:
         "meta-data/mac": primary.mac,
         "meta-data/placement/availability-zone": instance.zone,
         "meta-data/placement/region": instance.region,
-        f"{macs}interface-id": primary.id,
-        f"{macs}local-ipv4s": "\n".join(str(address) for address in primary.addresses),
-        f"{macs}subnet-id": primary.subnet.id,
-        f"{macs}subnet-ipv4-cidr-block": str(primary.subnet.network),
-        f"{macs}vpc-id": primary.subnet.vpc_id,
         "dynamic/instance-identity/document": json.dumps(
             {
                 "accountId": instance.account,
@@ -58,7 +53,8 @@ def document(instance: Instance) -> dict[str, bytes]:
     }
     if public is not None:
         values["meta-data/public-ipv4"] = str(public)
-        values[f"{macs}public-ipv4s"] = str(public)
+    for interface in instance.interfaces:
+        values |= _interface(interface)
     if instance.public_key:
         values["meta-data/public-keys/0/openssh-key"] = instance.public_key.strip() + "\n"
     if instance.role:
@@ -76,6 +72,24 @@ def document(instance: Instance) -> dict[str, bytes]:
     if instance.user_data:
         encoded["user-data"] = instance.user_data
     return encoded
+
+
+def _interface(interface: Interface) -> dict[str, str]:
+    prefix = f"meta-data/network/interfaces/macs/{interface.mac}"
+    values = {
+        f"{prefix}/device-number": str(interface.index),
+        f"{prefix}/interface-id": interface.id,
+        f"{prefix}/local-ipv4s": "\n".join(str(address) for address in interface.addresses),
+        f"{prefix}/mac": interface.mac,
+        f"{prefix}/subnet-id": interface.subnet.id,
+        f"{prefix}/subnet-ipv4-cidr-block": str(interface.subnet.network),
+        f"{prefix}/vpc-id": interface.subnet.vpc_id,
+    }
+    if interface.public:
+        values[f"{prefix}/public-ipv4s"] = "\n".join(str(public) for _, public in interface.public)
+    for private, public in interface.public:
+        values[f"{prefix}/ipv4-associations/{public}"] = str(private)
+    return values
 
 
 def lookup(values: dict[str, bytes], path: str) -> bytes | None:

@@ -187,7 +187,9 @@ class Mailboxes:
         if cut == "before":
             self._record([self._verdict(source, "dropped", 0, sender=sender, recipient=recipients[0])])
             return Outcome("", cut=True)
-        verdicts = self._accepted(source, sender, recipients, content, found, filing.folder, transaction, fates, tls)
+        verdicts = self._accepted(
+            source, ehlo, sender, recipients, content, found, filing.folder, transaction, fates, tls
+        )
         try:
             if fates:
                 self._after(Delivered(self.provider, source, sender, transaction, content, fates))
@@ -231,6 +233,7 @@ class Mailboxes:
     def _accepted(
         self,
         source: str,
+        ehlo: str,
         sender: str,
         recipients: Sequence[str],
         content: bytes,
@@ -251,6 +254,7 @@ class Mailboxes:
                 source=source,
                 verdict=ACCEPTED,
                 code=250,
+                ehlo=ehlo,
                 sender=sender,
                 recipient=recipient,
                 transaction=transaction,

@@ -17,6 +17,7 @@ class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
         at: real seconds since the epoch.
         source: address of the client.
         verdict: `accepted`, or what the provider calls the refusal; `complaint` when a recipient complains later.
+        ehlo: the name that the client gave, of an accepted message.
         transaction: the same for all recipients of one message; empty before DATA.
         send: the message's X-Postroad-Send, `<batch>-<n>`.
         spf: outcome of RFC 7208, or empty where it wasn't asked.
@@ -35,6 +36,7 @@ class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
     source: str
     verdict: str
     code: int
+    ehlo: str = ""
     sender: str = ""
     recipient: str = ""
     transaction: str = ""

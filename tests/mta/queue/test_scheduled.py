@@ -27,3 +27,28 @@ def test_flush_makes_everything_due_in_the_order_it_went_in() -> None:
     assert queue.next_due == 5.0
     assert queue.pop_due(10.0, 10) == [items[2], items[0], items[1]]
     assert queue.next_due is None
+
+
+@given(st.lists(st.tuples(st.floats(0, 100), st.booleans(), st.booleans())))
+def test_what_was_taken_out_early_does_not_come_out_unless_it_went_in_again(
+    plan: list[tuple[float, bool, bool]],
+) -> None:
+    queue = ScheduledQueue()
+    items = [delivery(due) for due, _, _ in plan]
+    for item in items:
+        queue.push(item)
+    expected = []
+    for item, (_, removed, again) in zip(items, plan, strict=True):
+        if removed:
+            queue.remove(item)
+        if removed and again:
+            queue.push(item)
+        if again or not removed:
+            expected.append(item)
+    assert len(queue) == len(expected)
+    assert set(map(id, queue)) == set(map(id, expected))
+    assert queue.next_due == min((item.due for item in expected), default=None)
+    out = queue.pop_due(100.0, 1000)
+    assert [item.due for item in out] == sorted(item.due for item in expected)
+    assert set(map(id, out)) == set(map(id, expected))
+    assert all(item.ticket == 0 for item in items)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 from postroad.spool.compaction import should_compact
-from postroad.spool.log import Spool, SpoolError, SpoolFullError, UnreadableError
+from postroad.spool.errors import SpoolError, SpoolFullError, UnreadableError
+from postroad.spool.log import Spool
 from postroad.spool.message import Delivery, Message, Outcome, group_recipients
 from postroad.spool.recovery import read_spool
 from postroad.spool.segment import list_segments, segment_path
@@ -99,6 +100,15 @@ async def test_a_success_is_never_attempted_again(tmp_path: Path) -> None:
     spool.record_outcome(left, Outcome.DELIVERED)
     spool, nothing = await reopened(spool)
     assert nothing == []
+    await spool.close()
+
+
+async def test_a_recovered_delivery_is_no_larger_than_a_new_one(tmp_path: Path) -> None:
+    spool = opened(tmp_path)
+    sent = message(spool, *(b"%d@y.test" % number for number in range(250)))
+    await stored(spool, sent)
+    spool, (found,) = await reopened(spool)
+    assert [len(delivery.recipients) for delivery in found.deliveries] == [100, 100, 50]
     await spool.close()
 
 

@@ -98,6 +98,21 @@ class World:
         return made["Subnet"]["SubnetId"]
 
     @property
+    def allocation(self) -> str:
+        return str(self.once("allocation", lambda: self.ec2.allocate_address(Domain="vpc")["AllocationId"]))
+
+    @property
+    def interface(self) -> str:
+        """An interface that holds two addresses."""
+
+        def make() -> str:
+            addresses = [{"PrivateIpAddress": f"10.20.9.{last}", "Primary": last == 128} for last in (128, 129)]
+            made = self.ec2.create_network_interface(SubnetId=self.subnet, PrivateIpAddresses=addresses)
+            return str(made["NetworkInterface"]["NetworkInterfaceId"])
+
+        return str(self.once("interface", make))
+
+    @property
     def table(self) -> str:
         return self.once("table", self.new_table)
 
@@ -482,9 +497,44 @@ NETWORK = (
         "",
     ),
     Case(
+        "aws:ec2/eipAssociation:EipAssociation",
+        lambda w: {
+            "allocationId": w.allocation,
+            "networkInterfaceId": w.interface,
+            "privateIpAddress": "10.20.9.129",
+            "allowReassociation": True,
+        },
+        None,
+        lambda w, i, s: w.ec2.disassociate_address(AssociationId=i),
+        "",
+        aside=frozenset({"allowReassociation"}),
+    ),
+    Case(
+        "aws:ec2/subnetCidrReservation:SubnetCidrReservation",
+        lambda w: {
+            "subnetId": w.subnet,
+            "cidrBlock": "10.20.9.128/25",
+            "reservationType": "explicit",
+            "description": "sending addresses",
+        },
+        None,
+        lambda w, i, s: w.ec2.delete_subnet_cidr_reservation(SubnetCidrReservationId=i),
+        "",
+        lambda i, s: f"{s['subnetId']}:{i}",
+    ),
+    Case(
         "aws:ec2/networkInterface:NetworkInterface",
-        lambda w: {"subnetId": w.subnet, "securityGroups": [w.group], "description": "out", "tags": TAGS},
-        lambda w: {"securityGroups": [w.once("peer", lambda: w.new_group("peer"))]},
+        lambda w: {
+            "subnetId": w.subnet,
+            "securityGroups": [w.group],
+            "description": "out",
+            "privateIps": ["10.20.9.40", "10.20.9.41"],
+            "tags": TAGS,
+        },
+        lambda w: {
+            "securityGroups": [w.once("peer", lambda: w.new_group("peer"))],
+            "privateIps": ["10.20.9.40", "10.20.9.42"],
+        },
         lambda w, i, s: w.ec2.modify_network_interface_attribute(
             NetworkInterfaceId=i, SourceDestCheck={"Value": False}
         ),

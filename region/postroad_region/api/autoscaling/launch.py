@@ -7,8 +7,8 @@ from typing import Any
 
 from moto.autoscaling.models import ASG_NAME_TAG, InstanceState
 from moto.autoscaling.models import ValidationError as GroupInvalid
+from postroad_infra import instance_types
 
-from postroad_region.api import instance_types
 from postroad_region.api.autoscaling.record import COUNTED, PENDING, Member, of_group, remember
 
 
@@ -89,9 +89,6 @@ def launch(group: Any, now: float) -> InstanceState:
     )
     instance = reservation.instances[0]
     instance.autoscaling_group = group
-    # An instance's own interface goes with it (AWS sets DeleteOnTermination on the primary one).
-    for nic in instance.nics.values():
-        nic.delete_on_termination = True
     protected = bool(group.new_instances_protected_from_scale_in)
     state = InstanceState(instance, lifecycle_state=PENDING, protected_from_scale_in=protected)
     remember(state, Member(launched=now, template=(identifier, int(version.number))))

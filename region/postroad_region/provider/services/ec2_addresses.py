@@ -1,13 +1,12 @@
-"""Elastic addresses, their reverse names, and network interfaces."""
+"""Elastic addresses, what they are associated with, and their reverse names."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from ..cloud import Cloud
-from ..errors import AwsError
 from ..resource import Resource, Task, delete_when_free, only, unless_gone
-from ..schema import State, block, boolean, from_aws, integer, string, strings
-from .ec2 import ADDRESSES, INTERFACES, create_tagged, describe, detach_address, tags_of, write_tags
+from ..schema import State, boolean, from_aws, string
+from .ec2 import ADDRESSES, create_tagged, describe, detach_address, tags_of, write_tags
 
 _ADDRESS = (
     string("domain", computed=True, replaces=True),
@@ -127,102 +126,38 @@ def _delete_reverse(task: Task, identifier: str) -> None:
     unless_gone(lambda: task.cloud.call("ec2", "reset_address_attribute", **parameters))
 
 
-_INTERFACE = (
-    string("subnetId", required=True, replaces=True),
-    string("description", default="Managed by Pulumi"),
-    string("privateIp", aws="PrivateIpAddress", computed=True, replaces=True),
-    strings("privateIps", aws=None, computed=True, imported=False),
-    strings("securityGroups", aws=None, computed=True),
-    boolean("sourceDestCheck", default=True),
-    string("interfaceType", computed=True, replaces=True, imported=False),
-    block(
-        "connectionTrackingSpecification",
-        aws=None,
-        fields=(integer("tcpEstablishedTimeout"), integer("udpStreamTimeout"), integer("udpTimeout")),
-    ),
+_ASSOCIATION = (
+    string("allocationId", computed=True, replaces=True),
+    string("instanceId", computed=True, replaces=True, imported=False),
+    string("networkInterfaceId", computed=True, replaces=True),
+    string("privateIpAddress", computed=True, replaces=True),
+    string("publicIp", computed=True, replaces=True, imported=False),
+    boolean("allowReassociation", kept=True, replaces=True),
 )
 
 
-def _create_interface(task: Task) -> str:
-    parameters = task.parameters(_INTERFACE, "subnetId", "description", "privateIp")
-    if task.get("securityGroups"):
-        parameters["Groups"] = task.get("securityGroups")
-    if task.get("privateIps"):
-        first = task.get("privateIp") or task.inputs["privateIps"][0]
-        parameters.pop("PrivateIpAddress", None)
-        parameters["PrivateIpAddresses"] = [
-            {"PrivateIpAddress": address, "Primary": address == first} for address in task.inputs["privateIps"]
-        ]
-    if task.get("connectionTrackingSpecification"):
-        parameters["ConnectionTrackingSpecification"] = _tracking(task)
-    path = ("NetworkInterface", "NetworkInterfaceId")
-    return create_tagged(task, "create_network_interface", "network-interface", path, **parameters)
+def _create_association(task: Task) -> str:
+    parameters = task.parameters(_ASSOCIATION)
+    # An Elastic IP of a VPC is named by its allocation alone.
+    if task.get("allocationId"):
+        parameters.pop("PublicIp", None)
+    if task.get("networkInterfaceId"):
+        parameters.pop("InstanceId", None)
+    # AWS moves an address unless it is told not to; the provider tells it so unless the program wants the move.
+    parameters["AllowReassociation"] = bool(task.get("allowReassociation"))
+    return str(task.cloud.call("ec2", "associate_address", **parameters)["AssociationId"])
 
 
-def _tracking(task: Task) -> dict[str, Any]:
-    names = {"tcpEstablishedTimeout": "TcpEstablishedTimeout", "udpStreamTimeout": "UdpStreamTimeout"}
-    names["udpTimeout"] = "UdpTimeout"
-    given = task.get("connectionTrackingSpecification") or {}
-    return {aws: int(given[name]) for name, aws in names.items() if given.get(name) is not None}
-
-
-def _settle_interface(task: Task, identifier: str) -> None:
-    def modify(**attribute: Any) -> None:
-        task.cloud.call("ec2", "modify_network_interface_attribute", NetworkInterfaceId=identifier, **attribute)
-
-    if task.touches("sourceDestCheck") and not (task.fresh and task.get("sourceDestCheck")):
-        modify(SourceDestCheck={"Value": bool(task.get("sourceDestCheck"))})
-    if task.fresh:
-        return
-    if task.touches("description"):
-        modify(Description={"Value": task.get("description")})
-    if task.touches("securityGroups"):
-        modify(Groups=task.get("securityGroups"))
-    if task.touches("connectionTrackingSpecification"):
-        modify(ConnectionTrackingSpecification=_tracking(task))
-    if task.touches("privateIps"):
-        old, new = set(task.state.get("privateIps") or []), set(task.get("privateIps") or [])
-        for operation, addresses in (("unassign", old - new), ("assign", new - old)):
-            if addresses:
-                parameters = {"NetworkInterfaceId": identifier, "PrivateIpAddresses": sorted(addresses)}
-                task.cloud.call("ec2", f"{operation}_private_ip_addresses", **parameters)
-
-
-def _read_interface(cloud: Cloud, identifier: str, known: Mapping[str, Any]) -> State | None:
-    interface = describe(cloud, INTERFACES, identifier)
-    if interface is None:
-        return None
-    tracking = interface.get("ConnectionTrackingConfiguration") or {}
-    fields = {"tcpEstablishedTimeout": "TcpEstablishedTimeout", "udpStreamTimeout": "UdpStreamTimeout"}
-    fields["udpTimeout"] = "UdpTimeout"
-    return {
-        **from_aws(_INTERFACE, interface),
-        "privateIps": sorted(item["PrivateIpAddress"] for item in interface.get("PrivateIpAddresses") or []),
-        "securityGroups": sorted(item["GroupId"] for item in interface.get("Groups") or []),
-        "connectionTrackingSpecification": {n: tracking[aws] for n, aws in fields.items() if aws in tracking} or None,
-        "macAddress": interface.get("MacAddress"),
-        "ownerId": interface.get("OwnerId"),
-        "privateDnsName": interface.get("PrivateDnsName") or None,
-        "arn": cloud.arn("ec2", f"network-interface/{identifier}"),
-        "tags": tags_of({"Tags": interface.get("TagSet")}),
-    }
-
-
-def _delete_interface(task: Task, identifier: str) -> None:
-    interface = describe(task.cloud, INTERFACES, identifier)
-    attachment = ((interface or {}).get("Attachment") or {}).get("AttachmentId")
-    if attachment:
-        try:
-            task.cloud.call("ec2", "detach_network_interface", AttachmentId=attachment, Force=True)
-        except AwsError as error:
-            if not error.gone:
-                raise
-    delete_when_free(
-        task,
-        identifier,
-        lambda: task.cloud.call("ec2", "delete_network_interface", NetworkInterfaceId=identifier),
-        busy=("InvalidNetworkInterface.InUse", "InvalidParameterValue", "DependencyViolation"),
+def _read_association(cloud: Cloud, identifier: str, known: Mapping[str, Any]) -> State | None:
+    filters = [{"Name": "association-id", "Values": [identifier]}]
+    address = only(cloud.call("ec2", "describe_addresses", Filters=filters)["Addresses"])
+    return (
+        None if address is None else {name: value for name, value in from_aws(_ASSOCIATION, address).items() if value}
     )
+
+
+def _delete_association(task: Task, identifier: str) -> None:
+    unless_gone(lambda: task.cloud.call("ec2", "disassociate_address", AssociationId=identifier))
 
 
 RESOURCES = (
@@ -249,13 +184,12 @@ RESOURCES = (
         volatile=("ptrRecord",),
     ),
     Resource(
-        type="aws:ec2/networkInterface:NetworkInterface",
-        properties=_INTERFACE,
-        outputs=("arn", "macAddress", "ownerId", "privateDnsName"),
-        create=_create_interface,
-        settle=_settle_interface,
-        read=_read_interface,
-        delete=_delete_interface,
-        write_tags=write_tags,
+        type="aws:ec2/eipAssociation:EipAssociation",
+        properties=_ASSOCIATION,
+        outputs=(),
+        create=_create_association,
+        read=_read_association,
+        delete=_delete_association,
+        import_id="the association id",
     ),
 )

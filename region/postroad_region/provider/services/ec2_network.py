@@ -1,9 +1,11 @@
-"""VPCs, subnets, internet gateways."""
+"""VPCs, subnets and the addresses reserved in them, internet gateways."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from ..cloud import Cloud
+from ..errors import AwsError, ProviderError
 from ..resource import Resource, Task, delete_when_free, only, unless_gone
 from ..schema import State, boolean, from_aws, string
 from .ec2 import GATEWAYS, SUBNETS, VPCS, create_tagged, describe, tags_of, write_tags
@@ -182,6 +184,42 @@ def _delete_gateway(task: Task, identifier: str) -> None:
     unless_gone(lambda: task.cloud.call("ec2", "delete_internet_gateway", InternetGatewayId=identifier))
 
 
+_RESERVATION = (
+    string("subnetId", required=True, replaces=True),
+    string("cidrBlock", aws="Cidr", required=True, replaces=True),
+    string("reservationType", required=True, replaces=True),
+    string("description", replaces=True),
+)
+
+
+def _create_reservation(task: Task) -> str:
+    reply = task.cloud.call("ec2", "create_subnet_cidr_reservation", **task.parameters(_RESERVATION))
+    return str(reply["SubnetCidrReservation"]["SubnetCidrReservationId"])
+
+
+def _read_reservation(cloud: Cloud, identifier: str, known: Mapping[str, Any]) -> State | None:
+    subnet, _, given = identifier.rpartition(":")
+    subnet = str(known.get("subnetId") or subnet)
+    if not subnet:
+        raise ProviderError(f"a reservation is imported as <subnet id>:<reservation id>, not {identifier!r}")
+    try:
+        reply = cloud.call("ec2", "get_subnet_cidr_reservations", SubnetId=subnet)
+    except AwsError as error:
+        if error.gone:
+            return None
+        raise
+    for found in reply.get("SubnetIpv4CidrReservations") or []:
+        if found["SubnetCidrReservationId"] == given:
+            state = {name: value for name, value in from_aws(_RESERVATION, found).items() if value}
+            return {**state, "ownerId": found.get("OwnerId"), "id": given}
+    return None
+
+
+def _delete_reservation(task: Task, identifier: str) -> None:
+    call = partial(task.cloud.call, "ec2", "delete_subnet_cidr_reservation", SubnetCidrReservationId=identifier)
+    unless_gone(call)
+
+
 RESOURCES = (
     Resource(
         type="aws:ec2/vpc:Vpc",
@@ -220,5 +258,14 @@ RESOURCES = (
         read=_read_gateway,
         delete=_delete_gateway,
         write_tags=write_tags,
+    ),
+    Resource(
+        type="aws:ec2/subnetCidrReservation:SubnetCidrReservation",
+        properties=_RESERVATION,
+        outputs=("ownerId",),
+        create=_create_reservation,
+        read=_read_reservation,
+        delete=_delete_reservation,
+        import_id="<subnet id>:<reservation id>",
     ),
 )
