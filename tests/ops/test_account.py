@@ -38,8 +38,12 @@ def test_what_was_made_is_told_by_kind_until_it_is_gone(client: Any) -> None:
 
 def test_a_terminated_instance_is_gone(client: Any) -> None:
     ec2 = client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.20.0.0/16")["Vpc"]["VpcId"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.20.1.0/24")["Subnet"]["SubnetId"]
     before = holdings(client)
-    made = ec2.run_instances(ImageId="ami-12c6146b", MinCount=1, MaxCount=1)["Instances"][0]["InstanceId"]
+    image = ec2.describe_images()["Images"][0]["ImageId"]
+    launched = ec2.run_instances(ImageId=image, SubnetId=subnet, MinCount=1, MaxCount=1)
+    made = launched["Instances"][0]["InstanceId"]
     assert leftovers(before, holdings(client))["ec2 Instances"] == {made}
     ec2.terminate_instances(InstanceIds=[made])
     assert "ec2 Instances" not in leftovers(before, holdings(client))

@@ -17,6 +17,7 @@ from postroad_region.api import (  # noqa: F401
     load_balancer_names,
     network_acls,
     network_interfaces,
+    peerings,
     private_addresses,
     public_addresses,
     queues,
