@@ -39,7 +39,9 @@ SERVICES = (
     "sts",
 )
 READS = re.compile(r"(Describe|Get|List|HEAD|GET)")
-HARMLESS = re.compile(r"(CreateQueue|CreateTopic|RequestCertificate|Put|PUT|Attach(Role|Volume)|Modify|ModifyAddress)")
+HARMLESS = re.compile(
+    r"(CreateQueue|CreateTopic|RequestCertificate|Put|PUT|Attach(Role|Volume)|Modify|AssociateAddress)"
+)
 """Calls that AWS lets happen twice without a second resource (by name or token), or refuses the second time."""
 
 

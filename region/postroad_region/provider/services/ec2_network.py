@@ -193,8 +193,19 @@ _RESERVATION = (
 
 
 def _create_reservation(task: Task) -> str:
-    reply = task.cloud.call("ec2", "create_subnet_cidr_reservation", **task.parameters(_RESERVATION))
-    return str(reply["SubnetCidrReservation"]["SubnetCidrReservationId"])
+    def attempt() -> str:
+        reply = task.cloud.call("ec2", "create_subnet_cidr_reservation", **task.parameters(_RESERVATION))
+        return str(reply["SubnetCidrReservation"]["SubnetCidrReservationId"])
+
+    def find() -> str | None:
+        # No two reservations of a subnet overlap: the range names the one whose reply was lost.
+        reply = task.cloud.call("ec2", "get_subnet_cidr_reservations", SubnetId=task.get("subnetId"))
+        found = [
+            item for item in reply.get("SubnetIpv4CidrReservations") or [] if item["Cidr"] == task.get("cidrBlock")
+        ]
+        return str(found[0]["SubnetCidrReservationId"]) if found else None
+
+    return task.cloud.creating(attempt, find)
 
 
 def _read_reservation(cloud: Cloud, identifier: str, known: Mapping[str, Any]) -> State | None:
