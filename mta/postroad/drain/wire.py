@@ -13,6 +13,7 @@ from typing import Annotated
 import msgspec
 
 from postroad.smtp.commands import CommandError, parse_mail, parse_rcpt
+from postroad.smtp.envelope import DsnRequest, dsn_problem
 from postroad.spool.entries import state_of
 from postroad.spool.identity import SIZE
 from postroad.spool.message import Message
@@ -35,6 +36,8 @@ MAX_MESSAGES = 10_000
 MAX_RECIPIENTS = 50_000
 """Of one message: as many as the settings of a listener permit."""
 MAX_REPLY = 500
+MAX_NAME = 255
+"""Characters of a tenant's or a campaign's name."""
 _CLOCKS_DIFFER = 86400.0
 """Seconds that another host's clock may be ahead."""
 
@@ -60,6 +63,9 @@ class _TransferMeta(msgspec.Struct, array_like=True):
     smtputf8: bool
     accepted_as: Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
     state: Annotated[tuple[OutcomeMeta, ...], msgspec.Meta(max_length=MAX_RECIPIENTS)]
+    tenant: Annotated[str, msgspec.Meta(max_length=MAX_NAME)] = ""
+    campaign: Annotated[str, msgspec.Meta(max_length=MAX_NAME)] = ""
+    dsn: DsnRequest | None = None
 
 
 _decode_batch = msgspec.msgpack.Decoder(_BatchMeta).decode
@@ -91,6 +97,9 @@ def encode_batch(number: int, origin: bytes, to: bytes, messages: Sequence[tuple
             message.smtputf8,
             message.accepted_as or message.id,
             state_of(message),
+            message.tenant,
+            message.campaign,
+            message.dsn,
         )
         pieces.append(encode_record(RecordKind.TRANSFER, message.id, meta, len(body), check_of((body,))))
         pieces.append(body)
@@ -152,6 +161,9 @@ def _add(batch: Batch, record: Record, body: bytes) -> None:
         meta.smtputf8,
         content=(body,),
         accepted_as=meta.accepted_as,
+        tenant=meta.tenant,
+        campaign=meta.campaign,
+        dsn=meta.dsn,
     )
     schedules = [Schedule(due=meta.received) for _ in meta.recipients]
     for outcome in meta.state:
@@ -177,6 +189,10 @@ def _problem(meta: _TransferMeta, body: bytes) -> str | None:
     if body.startswith(b".\r\n") or b"\r\n.\r\n" in body or (body and not body.endswith(b"\r\n")):
         return "a body that SMTP can't carry as it is"
     count = len(meta.recipients)
+    if not (meta.tenant.isprintable() and meta.campaign.isprintable()):
+        return "a tenant or a campaign with a name that none has"
+    if meta.dsn is not None and (problem := dsn_problem(meta.dsn, count)) is not None:
+        return problem
     for outcome in meta.state:
         if any(
             not 0 <= i < count for indexes in (outcome.delivered, outcome.bounced, outcome.deferred) for i in indexes

@@ -116,6 +116,7 @@ class Reception:
             envelope.eight_bit,
             envelope.smtputf8,
             content=(prefix, event.content),
+            dsn=envelope.dsn,
         )
         message.deliveries = [
             Delivery(message, domain, indexes, due=now) for domain, indexes in group_recipients(recipients)

@@ -41,6 +41,9 @@ def message_record(message: Message, check: int) -> bytes:
         message.accepted_as,
         origin,
         state_of(message) if origin is not None else (),
+        message.tenant,
+        message.campaign,
+        message.dsn,
     )
     return encode_record(RecordKind.MESSAGE, message.id, meta, message.size, check)
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
+from postroad.smtp.envelope import DsnRequest
 from postroad.spool.record import Origin
 
 
@@ -78,6 +79,10 @@ class Message:
     """Its id in the spool that accepted it; 0 if that is this one."""
     origin: Origin | None = None
     """Which spool it was taken from, until it is in the log."""
+    tenant: str = ""
+    """Whose mail it is; empty for mail of no tenant."""
+    campaign: str = ""
+    dsn: DsnRequest | None = None
 
     @property
     def queue_id(self) -> str:

@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 import msgspec
 
+from postroad.smtp.envelope import DsnRequest
+
 MAGIC = b"PRs1"
 _HEADER = struct.Struct("<4sBBHQIIII")
 _CHECK = struct.Struct("<I")
@@ -85,6 +87,9 @@ class MessageMeta(msgspec.Struct, array_like=True, gc=False):
     """Which spool it came from; only in the first record of a message, not in copies."""
     state: tuple[OutcomeMeta, ...] = ()
     """What became of its recipients before it came here; part of the same record, so that none is tried again."""
+    tenant: str = ""
+    campaign: str = ""
+    dsn: DsnRequest | None = None
 
 
 class Record(NamedTuple):

@@ -173,6 +173,9 @@ def _replay_message(record: Record, segment: int, recovered: Recovered, schedule
         meta.smtputf8,
         location,
         accepted_as=meta.accepted_as,
+        tenant=meta.tenant,
+        campaign=meta.campaign,
+        dsn=meta.dsn,
     )
     schedules[record.id] = planned = [Schedule(due=meta.received) for _ in meta.recipients]
     for outcome in meta.state:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from postroad.drain.wire import Batch, BatchError, decode_batch, encode_batch
+from postroad.smtp.envelope import DsnRequest, Notify
 from postroad.spool.message import Delivery, Message
 from postroad.spool.record import HEADER_SIZE, RecordKind, encode_record
 
@@ -50,6 +51,22 @@ def forged(meta: Any, body: bytes = b"", count: int = 1, kind: RecordKind = Reco
 
 
 META = [100.0, b"a@x.test", [b"b@y.test"], False, False, 7, []]
+
+
+def test_tenant_campaign_and_what_the_sender_asked_to_be_told_go_along() -> None:
+    item = message()
+    item.tenant, item.campaign = "acme", "autumn"
+    item.dsn = DsnRequest("HDRS", b"QQ1", (Notify.NEVER, 0, Notify.DELAY), (b"", b"rfc822;c@y.test", b""))
+    found = batch_of(item).messages[7]
+    assert (found.tenant, found.campaign, found.dsn) == ("acme", "autumn", item.dsn)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [["a\r\nb"], ["", "a\nb"], ["", "", ["FULL", b"", [0, 0], []]], ["", "", ["FULL", b"\r\n"]]],
+)
+def test_a_forged_request_of_the_sender_is_declined(more: list[Any]) -> None:
+    assert decode_batch(forged(META + more)).declined
 
 
 def test_a_message_comes_with_all_that_is_known_of_it() -> None:

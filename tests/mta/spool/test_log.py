@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from postroad.smtp.envelope import DsnRequest, Notify
 from postroad.spool.compaction import should_compact
 from postroad.spool.errors import SpoolError, SpoolFullError, UnreadableError
 from postroad.spool.log import Spool
@@ -51,8 +52,10 @@ async def reopened(spool: Spool, segment_size: int = 1 << 20) -> tuple[Spool, li
 async def test_a_stored_message_is_there_after_a_restart(tmp_path: Path) -> None:
     spool = opened(tmp_path)
     sent = message(spool, b"b@y.test", b"c@z.test")
+    sent.tenant, sent.campaign, sent.dsn = "acme", "autumn", DsnRequest("FULL", b"QQ1", (Notify.NEVER, 0))
     assert await stored(spool, sent) is None
     spool, (found,) = await reopened(spool)
+    assert (found.tenant, found.campaign, found.dsn) == ("acme", "autumn", sent.dsn)
     assert (found.id, found.sender, found.recipients) == (sent.id, b"a@x.test", (b"b@y.test", b"c@z.test"))
     assert [delivery.domain for delivery in found.deliveries] == [b"y.test", b"z.test"]
     assert await spool.read(found) == b"body\r\n"
