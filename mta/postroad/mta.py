@@ -6,7 +6,7 @@ import signal
 import socket
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from postroad.egress.site import EgressPolicy, Site
 from postroad.ingress.doors import Doors
 from postroad.ingress.listener import Listener
 from postroad.ingress.reception import Reception
-from postroad.listen import listening_socket
+from postroad.listen import Ports
 from postroad.metrics import MtaMetrics
 from postroad.queue.bouncer import Bouncer
 from postroad.queue.dispatcher import Dispatcher
@@ -40,7 +40,7 @@ from postroad.settings.mta import EgressSettings, MtaSettings
 from postroad.smtp.client import TIMEOUTS
 from postroad.spool.identity import SpoolIdentity
 from postroad.spool.log import Spool
-from postroad.systemd import Watchdog, machine_id, notify, passed_sockets
+from postroad.systemd import Watchdog, machine_id, notify
 
 EXIT_DISK = 74
 """EX_IOERR: a write or sync of the spool failed."""
@@ -103,11 +103,14 @@ class Mta:
         identity = SpoolIdentity(settings.spool.path)
         self.drainer = self._new_drainer(identity)
         self._receiver = self._new_receiver(identity)
+        largest = max_batch_size(settings.drain.batch_octets, self._max_message)
+        routes = mta_routes(self) | drain_routes(self.drainer, self._receiver, max_batch=largest)
+        self.admin = AdminServer(routes, token=read_token(settings.admin.token_file))
 
     def _new_drainer(self, identity: SpoolIdentity) -> Drainer:
         settings = self._settings
         grace = settings.shutdown.grace
-        token = _token(settings.drain.token_file or settings.admin.token_file)
+        token = read_token(settings.drain.token_file or settings.admin.token_file)
         return Drainer(
             self.spool,
             identity,
@@ -136,8 +139,8 @@ class Mta:
 
     @property
     def _max_message(self) -> int:
-        """Octets of the largest message that another MTA may hand over: what added fields make of the largest here."""
-        return max(listener.max_message_size for listener in self._settings.listeners.values()) + _ADDED_FIELDS
+        """Octets of the largest message that another MTA may hand over."""
+        return largest_message(self._settings)
 
     def _submit(self, message: Any) -> None:
         self.dispatcher.submit(message)
@@ -160,25 +163,33 @@ class Mta:
 
         return new_site
 
-    async def run(self) -> None:
-        """Serve until SIGTERM or SIGINT, then stop without losing anything.
+    async def run(self, ports: Ports) -> None:
+        """Serve on these ports until SIGTERM or SIGINT, then stop without losing anything."""
+        admin = await self._loop.create_server(self.admin.protocol, sock=ports.admin)
 
-        Raises:
-            ListenError, SystemdError: a port can't be listened on.
-        """
+        def ready() -> None:
+            notify("READY=1")
+            Watchdog(self._loop)
+
+        await self.serve(ports.listeners, on_ready=ready)
+        admin.close()
+
+    async def serve(self, listening: Sequence[socket.socket], *, on_ready: Callable[[], None]) -> None:
+        """The same without an admin port; without listeners too, nothing new is taken and the rest is delivered."""
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, stop.set)
-        passed = passed_sockets()
-        admin = await self._start_admin(passed)
-        await self._start_listeners(passed)
+        await self._start_listeners(listening)
         self._take_up()
-        notify("READY=1")
-        Watchdog(self._loop)
+        on_ready()
         self._log.info("started", version=self.build.version, release=self.build.release, pid=os.getpid())
         await stop.wait()
         await self._stop()
-        admin.close()
+
+    @property
+    def empty(self) -> bool:
+        """Whether the spool holds nothing that anybody waits for, another MTA included."""
+        return self._recovered and not self.dispatcher.messages and not self.spool.standing.offers
 
     def not_ready(self) -> str | None:
         """Why no mail should be sent here; None if it should."""
@@ -206,16 +217,9 @@ class Mta:
         self.metrics.commits.set(self.spool.commits)
         self.metrics.sessions.labels("out").set(self._budget.used)
 
-    async def _start_admin(self, passed: dict[str, list[socket.socket]]) -> asyncio.Server:
-        settings = self._settings.admin
-        largest = max_batch_size(self._settings.drain.batch_octets, self._max_message)
-        routes = mta_routes(self) | drain_routes(self.drainer, self._receiver, max_batch=largest)
-        server = AdminServer(routes, token=_token(settings.token_file))
-        return await self._loop.create_server(server.protocol, sock=listening_socket(settings.address, passed))
-
-    async def _start_listeners(self, passed: dict[str, list[socket.socket]]) -> None:
-        sockets = [listening_socket(item.address, passed) for item in self._settings.listeners.values()]
-        for settings, listening in zip(self._settings.listeners.values(), sockets, strict=True):
+    async def _start_listeners(self, sockets: Sequence[socket.socket]) -> None:
+        # A retiring worker has none.
+        for settings, listening in zip(self._settings.listeners.values(), sockets, strict=bool(sockets)):
             hostname = settings.hostname or self._hostname
             listener = Listener(settings, hostname, self._reception, self.metrics)
             await listener.start(listening)
@@ -252,7 +256,13 @@ class Mta:
         os._exit(EXIT_DISK)
 
 
-def _token(file: Path | None) -> str | None:
+def largest_message(settings: MtaSettings) -> int:
+    """Octets of the largest message in a spool: what added fields make of the largest that a listener takes."""
+    return max(listener.max_message_size for listener in settings.listeners.values()) + _ADDED_FIELDS
+
+
+def read_token(file: Path | None) -> str | None:
+    """The bearer token in a file; None without one. Raises OSError."""
     return file.read_text().strip() if file is not None else None
 
 

@@ -167,6 +167,9 @@ class DrainSettings(Settings):
 class MtaSettings(Settings):
     """`mta.toml`."""
 
+    workers: int = Field(
+        1, ge=1, le=64, description="Processes, one for each core; each has a part of the spool and of every limit."
+    )
     listeners: dict[str, ListenerSettings] = Field(min_length=1, description="[listeners.NAME]: where mail comes in.")
     spool: SpoolSettings = Field(description="[spool]: where accepted mail lies.")
     routing: RoutingSettings = RoutingSettings()
