@@ -20,7 +20,9 @@ from postroad.drain.drainer import Drainer
 from postroad.drain.receiver import Receiver
 from postroad.drain.wire import max_batch_size
 from postroad.egress.budget import ConnectionBudget
+from postroad.egress.connector import Connector
 from postroad.egress.dialler import Dialler, DirectDialler, ProxyDialler
+from postroad.egress.hosts import HostMemory
 from postroad.egress.site import EgressPolicy, Site
 from postroad.ingress.doors import Doors
 from postroad.ingress.listener import Listener
@@ -31,7 +33,6 @@ from postroad.queue.bouncer import Bouncer
 from postroad.queue.dispatcher import Dispatcher
 from postroad.queue.resident import ResidentContent
 from postroad.queue.retry import RetryPolicy
-from postroad.routing.cache import TtlCache
 from postroad.routing.dns import Resolver
 from postroad.routing.mx import MxRouter
 from postroad.routing.route import Route, Router
@@ -146,17 +147,20 @@ class Mta:
         policy = EgressPolicy(
             per_site=egress.max_connections_per_site,
             per_connection=egress.max_messages_per_connection,
+            per_transaction=egress.max_recipients_per_transaction,
             idle_timeout=egress.idle_timeout,
         )
-        dialler = _dialler(egress, self._hostname)
         budget = self._budget = ConnectionBudget(egress.max_connections)
-        tls = _tls_context() if egress.starttls else None
-        broken_tls: TtlCache[str, bool] = TtlCache(size=10_000, clock=self._loop.time)
+        connector = Connector(
+            _dialler(egress, self._hostname),
+            HostMemory(clock=self._loop.time),
+            tls=_tls_context() if egress.starttls else None,
+            overlap=egress.overlap,
+            chunk_limit=egress.chunking_limit,
+        )
 
         def new_site(route: Route, owner: Dispatcher) -> Site:
-            return Site(
-                route, owner=owner, dialler=dialler, budget=budget, policy=policy, tls=tls, broken_tls=broken_tls
-            )
+            return Site(route, owner=owner, connector=connector, budget=budget, policy=policy)
 
         return new_site
 

@@ -74,6 +74,15 @@ class EgressSettings(Settings):
     max_connections: int = Field(500, ge=1, le=50_000, description="In all.")
     max_connections_per_site: int = Field(20, ge=1, le=10_000, description="To one set of mail hosts.")
     max_messages_per_connection: int = Field(500, ge=1, description="Then the connection is replaced.")
+    max_recipients_per_transaction: int = Field(
+        100, ge=1, le=100, description="Of one message, at all domains of a site (RFC 5321 4.5.3.1.8: 100)."
+    )
+    overlap: bool = Field(
+        True, description="Begin the next message while one is answered; remembered of hosts that can't (RFC 2920 3.1)."
+    )
+    chunking_limit: Size = option(
+        "256KiB", description="Largest message that goes by BDAT to hosts that took the one before (RFC 3030); 0: none."
+    )
     idle_timeout: Duration = option("5s", ge=0, description="An unused connection is kept so long.")
     content_memory: Size = option("64MiB", description="Messages also kept in memory until their first attempt.")
 
