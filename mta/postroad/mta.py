@@ -29,7 +29,7 @@ from postroad.ingress.listener import Listener
 from postroad.ingress.reception import Reception
 from postroad.listen import listening_socket
 from postroad.metrics import MtaMetrics
-from postroad.queue.bouncer import Bouncer
+from postroad.queue.bouncer import Bouncer, NoticePolicy
 from postroad.queue.dispatcher import Dispatcher
 from postroad.queue.resident import ResidentContent
 from postroad.queue.retry import RetryPolicy
@@ -94,7 +94,7 @@ class Mta:
             router=_router(settings),
             new_site=self._site_factory(settings.egress),
             policy=RetryPolicy(retry.first_delay, retry.max_delay, retry.max_age),
-            bouncer=Bouncer(self.spool, self._submit, hostname=self._hostname, log=log),
+            bouncer=self._new_bouncer(),
             resident=ResidentContent(settings.egress.content_memory),
             metrics=self.metrics,
             log=log,
@@ -104,6 +104,16 @@ class Mta:
         identity = SpoolIdentity(settings.spool.path)
         self.drainer = self._new_drainer(identity)
         self._receiver = self._new_receiver(identity)
+
+    def _new_bouncer(self) -> Bouncer:
+        notices = self._settings.notices
+        return Bouncer(
+            self.spool,
+            self._submit,
+            hostname=self._hostname,
+            policy=NoticePolicy(notices.delay_after, notices.return_limit, self._settings.retry.max_age),
+            log=self._log,
+        )
 
     def _new_drainer(self, identity: SpoolIdentity) -> Drainer:
         settings = self._settings

@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, cast
 
@@ -95,6 +96,8 @@ class EgressSession(asyncio.Protocol):
         """What is being delivered, at most two, with the loop's time at which each was begun."""
         self.started = 0.0
         """When the load that ended last was begun."""
+        self.ended_content: Sequence[bytes] = ()
+        """Its message, as it was sent."""
         self.fetching = False
         """Its next load is being read from disk; to be set by the owner."""
         self.last_progress = self._loop.time()
@@ -195,6 +198,7 @@ class EgressSession(asyncio.Protocol):
                 case TransactionDone(transaction, replies):
                     load = cast(Load, transaction.about)
                     self.started = self.loads.pop(load)
+                    self.ended_content = transaction.content
                     self._owner.session_done(self, load, replies)
                 case TransactionNotBegun(transaction):
                     load = cast(Load, transaction.about)

@@ -119,6 +119,17 @@ class RetrySettings(Settings):
         return self
 
 
+class NoticeSettings(Settings):
+    """What senders are told of their mail (RFC 3461)."""
+
+    delay_after: Duration = option(
+        "4h", ge=0, description="Who asked for it (NOTIFY=DELAY) hears once that mail of this age waits; 0: never."
+    )
+    return_limit: Size = option(
+        "1MiB", le=1 << 30, description="Largest message that a failure returns whole (RET=FULL); else its header."
+    )
+
+
 class DkimKeySettings(Settings):
     """A key that signs a domain's mail."""
 
@@ -181,6 +192,7 @@ class MtaSettings(Settings):
     routing: RoutingSettings = RoutingSettings()
     egress: EgressSettings = EgressSettings()
     retry: RetrySettings = RetrySettings()
+    notices: NoticeSettings = NoticeSettings()
     dkim: DkimSettings = DkimSettings()
     dns: DnsSettings = DnsSettings()
     admin: AdminSettings = AdminSettings()
