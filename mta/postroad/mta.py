@@ -24,6 +24,7 @@ from postroad.egress.connector import Connector
 from postroad.egress.dialler import Dialler, DirectDialler, ProxyDialler
 from postroad.egress.hosts import HostMemory
 from postroad.egress.site import EgressPolicy, Site
+from postroad.egress.watchdog import DeliveryWatchdog
 from postroad.ingress.doors import Doors
 from postroad.ingress.listener import Listener
 from postroad.ingress.reception import Reception
@@ -37,7 +38,7 @@ from postroad.routing.dns import Resolver
 from postroad.routing.mx import MxRouter
 from postroad.routing.route import Route, Router
 from postroad.routing.smart_host import SmartHostRouter
-from postroad.settings.mta import EgressSettings, MtaSettings
+from postroad.settings.mta import EgressSettings, MtaSettings, families
 from postroad.smtp.client import TIMEOUTS
 from postroad.spool.identity import SpoolIdentity
 from postroad.spool.log import Spool
@@ -91,7 +92,7 @@ class Mta:
         retry = settings.retry
         self.dispatcher = Dispatcher(
             spool=self.spool,
-            router=_router(settings),
+            router=_router(settings, self._hostname),
             new_site=self._site_factory(settings.egress),
             policy=RetryPolicy(retry.first_delay, retry.max_delay, retry.max_age),
             bouncer=self._new_bouncer(),
@@ -99,6 +100,7 @@ class Mta:
             metrics=self.metrics,
             log=log,
         )
+        self._watchdog = DeliveryWatchdog(self.dispatcher.sites, metrics=self.metrics, log=log)
         self._reception = Reception(self.spool, self._submit, keys=keys, metrics=self.metrics, log=log)
         self._listeners: list[Listener] = []
         identity = SpoolIdentity(settings.spool.path)
@@ -270,10 +272,11 @@ def _token(file: Path | None) -> str | None:
     return file.read_text().strip() if file is not None else None
 
 
-def _router(settings: MtaSettings) -> Router:
+def _router(settings: MtaSettings, hostname: str) -> Router:
     loop = asyncio.get_running_loop()
     servers = [(server.host, server.port) for server in settings.dns.servers]
-    lookup = Resolver(servers, timeout=settings.dns.timeout)
+    reached = families(settings.egress.all_sources(hostname), ipv6=settings.routing.ipv6)
+    lookup = Resolver(servers, timeout=settings.dns.timeout, families=reached)
     if (smart_host := settings.routing.smart_host) is not None:
         return SmartHostRouter(smart_host.host, smart_host.port, lookup=lookup)
     return MxRouter(lookup, clock=loop.time, port=settings.routing.port)

@@ -101,7 +101,7 @@ class ConnectionBudget:
 
     @property
     def _state(self) -> Budget:
-        return Budget(self._limit, self._used, len(self._sites), self._stalled_in_all)
+        return Budget(self._limit, self._used, len(self._sites) - len(self._stalled), self._stalled_in_all)
 
     def _serve(self) -> None:
         self._serving = None
@@ -119,7 +119,9 @@ class ConnectionBudget:
         self._sweeping = None
         loop = asyncio.get_running_loop()
         now = loop.time()
-        self._stalled = {site: self._held[site] for site in self._held if site.stalls(now)} if self._waiting else {}
+        # Who stalled and has nothing left still does, until it answers.
+        known = self._held.keys() | self._stalled.keys() if self._waiting else ()
+        self._stalled = {site: self._held.get(site, 0) for site in known if site.stalls(now)}
         self._stalled_in_all = sum(self._stalled.values())
         if not self._waiting:
             return

@@ -17,6 +17,9 @@ from postroad.smtp.replies import Reply
 MAX_ADDRESSES = 5
 """Addresses of a site that one attempt tries (as Postfix's smtp_mx_address_limit)."""
 
+OPEN_LIMIT = 600.0
+"""Seconds for all of them: two hosts that take all the time they may for their greeting (RFC 5321 4.5.3.2.1)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
@@ -89,15 +92,19 @@ class Connector:
             reaches=self._dialler.reaches,
             down=lambda address: hosts.unreachable(address) is not None,
         )
-        for candidate in candidates:
-            try:
-                session = await self._open(candidate, route.port, owner)
-            except DialError as error:
-                hosts.failed(candidate.address, str(error))
-                problems.append(str(error))
-            else:
-                hosts.reached(candidate.address)
-                return session
+        try:
+            async with asyncio.timeout(OPEN_LIMIT):
+                for candidate in candidates:
+                    try:
+                        session = await self._open(candidate, route.port, owner)
+                    except DialError as error:
+                        hosts.failed(candidate.address, str(error))
+                        problems.append(str(error))
+                    else:
+                        hosts.reached(candidate.address)
+                        return session
+        except TimeoutError:
+            problems.append(f"no greeting within {OPEN_LIMIT:.0f} s")
         raise DialError("; ".join(problems[-2:]) or "no address of a family that a source has")
 
     async def _open(self, candidate: Candidate, port: int, owner: SessionOwner) -> EgressSession:

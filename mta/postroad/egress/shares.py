@@ -22,7 +22,7 @@ class Budget:
     limit: int
     used: int = 0
     sites: int = 1
-    """Sites that have connections or wait for one."""
+    """Sites that have connections or wait for one, and don't stall."""
     stalled: int = 0
     """Connections of sites that stall."""
 

@@ -72,6 +72,7 @@ class Site:
         self._idle: dict[EgressSession, asyncio.TimerHandle] = {}
         self._dials: dict[asyncio.Task[None], float] = {}
         self._finished = 0
+        self._gave_up = False
         self._looking: asyncio.Handle | None = None
         self._draining = False
 
@@ -155,7 +156,9 @@ class Site:
 
     def session_done(self, session: EgressSession, load: Load, replies: tuple[Reply, ...]) -> None:
         """A transaction ended."""
-        self._finished += 1
+        if not replies[0].local:
+            self._finished += 1
+            self._gave_up = False
         self._connector.answered(session, taken=any(reply.positive for reply in replies))
         if len(load) == 1:
             self._owner.answered(load[0], replies, session)
@@ -272,6 +275,8 @@ class Site:
 
     def stalls(self, now: float) -> bool:
         """Whether it was asked, and hasn't answered anything for a while, on any of its connections."""
+        if self._gave_up:
+            return True
         waits = [session.last_progress for session in self._sessions if session.loads] + list(self._dials.values())
         return bool(waits) and now - max(waits) > PATIENCE
 
@@ -282,6 +287,7 @@ class Site:
         more: there are never more of these than the budget has connections.
         """
         self._finished = 0
+        self._gave_up = True
         given = 0
         for dial in list(self._dials)[: count - given]:
             dial.cancel()
@@ -295,22 +301,28 @@ class Site:
             given += 1
         return given
 
-    def overdue(self, now: float, limit: float) -> list[EgressSession]:
-        """Sessions with work on which nothing has happened for longer than any timeout allows."""
-        return [session for session in self._sessions if session.loads and now - session.last_progress > limit]
+    def take_back(self, now: float, *, limit: float) -> int:
+        """End what got nowhere for `limit` seconds, however that may be; how many deliveries that were.
 
-    def take_back(self, session: EgressSession) -> None:
-        """A session is lost: whatever it says, its deliveries are to be made again."""
-        for load in list(session.loads):
-            replies = local_reply(451, "4.4.2", "a session was lost")
-            for delivery in load:
-                self._owner.answered(delivery, (replies,) * len(delivery.recipients), session)
-        session.loads.clear()
-        session.forsake()
-        if session in self._sessions:
+        Nothing but a fault in this program keeps a connection for longer than its timeouts.
+        """
+        lost = [session for session in self._sessions if session.loads and now - session.last_progress > limit]
+        count = sum(len(load) for session in lost for load in session.loads)
+        for session in lost:
+            loads = list(session.loads)
+            session.forsake()
             self._drop(session)
+            reply = local_reply(451, "4.4.2", f"nothing happened for {limit:.0f} s")
+            for delivery in (delivery for load in loads for delivery in load):
+                self._owner.answered(delivery, (reply,) * len(delivery.recipients), session)
+        for dial, since in list(self._dials.items()):
+            if now - since > limit:
+                dial.cancel()
+                count += 1
+        if lost:
             self.grow()
             self._tell_if_empty()
+        return count
 
     def grow(self) -> None:
         """Open connections as far as the queue justifies and the limits allow."""

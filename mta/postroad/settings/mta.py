@@ -48,6 +48,11 @@ class RoutingSettings(Settings):
 
     smart_host: NamedEndpoint | None = Field(None, description="One host for all mail; MX records if left out.")
     port: int = Field(25, ge=1, le=65535, description="Port of the hosts that MX records name.")
+    ipv6: bool = Field(
+        False,
+        description="Also send by IPv6 from where no source address is given. Leave it off unless the host's IPv6 "
+        "addresses have reverse names: large providers refuse mail from those that have none.",
+    )
 
 
 class SourceSettings(Settings):
@@ -99,6 +104,14 @@ class EgressSettings(Settings):
         if not self.sources:
             return (Source("", self.ehlo or hostname, self.source, self.proxies),)
         return tuple(Source(name, source.ehlo, source.address, source.proxies) for name, source in self.sources.items())
+
+
+def families(sources: tuple[Source, ...], *, ipv6: bool) -> frozenset[int]:
+    """The families of addresses that mail leaves by, 4 and 6: those of the sources."""
+    own = {source.address.version for source in sources if source.address is not None}
+    if any(source.address is None for source in sources):
+        own |= {4, 6} if ipv6 else {4}
+    return frozenset(own)
 
 
 class RetrySettings(Settings):
