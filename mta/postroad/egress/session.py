@@ -260,8 +260,8 @@ class EgressSession(asyncio.Protocol):
         self.last_progress = now = self._loop.time()
         self._deadline = now + timeout
         self._unsent = 1 << 62
-        # Moving a timer for every reply would cost more than looking twice; it is never late by more than a minute.
-        if self._timer is not None and self._timer.when() > self._deadline + 60.0:
+        # Moving a timer for every reply would cost more than looking twice; it is late by a minute at most.
+        if self._timer is not None and self._timer.when() > self._deadline + min(timeout, 60.0):
             self._timer.cancel()
             self._timer = None
         if self._timer is None:

@@ -31,9 +31,9 @@ TIMEOUTS = {
     "bdat": 600.0,
     "quit": 5.0,
 }
-FOLLOWER_TIMEOUT = 60.0
-"""Seconds for the reply to a MAIL that went in the same flight as the message before: who drops such input never
-answers, and nothing is lost by asking again elsewhere."""
+FOLLOWER_TIMEOUT = 15.0
+"""Seconds for the reply to a MAIL that went with the message before, once that has its own: who forgets such input
+never answers, and nothing is lost by asking again on another connection."""
 _NOT_UNDERSTOOD = frozenset((500, 501, 502, 503, 504))
 
 
@@ -342,9 +342,8 @@ class ClientProtocol:
 
     def _mail_reply(self, reply: Reply) -> None:
         flight = self._open[0]
-        if flight.follows and reply.code in _NOT_UNDERSTOOD:
-            self.overlap_broken = True
-            self._close(reply)
+        if flight.follows and (reply.code in _NOT_UNDERSTOOD or 300 <= reply.code < 400):
+            self._not_understood(flight, reply)
             return
         flight.begun = True
         if reply.positive:
@@ -359,6 +358,9 @@ class ClientProtocol:
 
     def _rcpt_reply(self, reply: Reply) -> None:
         flight = self._open[0]
+        if flight.follows and 300 <= reply.code < 400:
+            self._not_understood(flight, reply)
+            return
         index = flight.answered
         flight.answered += 1
         if flight.replies[index] is None:
@@ -374,7 +376,9 @@ class ClientProtocol:
 
     def _data_reply(self, reply: Reply) -> None:
         flight = self._open[0]
-        if reply.code != 354:
+        if flight.follows and reply.positive:
+            self._not_understood(flight, reply)
+        elif reply.code != 354:
             final = reply if reply.code >= 400 else local_reply(451, "4.5.0", f"peer answered DATA with {reply}")
             self._finish(final, again=True)
         elif flight.anyone:
@@ -385,6 +389,11 @@ class ClientProtocol:
         else:
             # 354 though nobody is to receive it; the dot alone ends it (RFC 2920 3.1).
             self._command(b".\r\n", "dot")
+
+    def _not_understood(self, flight: _Flight, reply: Reply) -> None:
+        """The server lost what came behind a message, or the order of its replies: it looked at nothing."""
+        self.overlap_broken, flight.begun = True, False
+        self._close(local_reply(421, "4.5.0", f"peer can't have a message begun behind another one: {reply}"))
 
     def _dot_reply(self, reply: Reply) -> None:
         # The server forgets the transaction, whatever it says of it (RFC 5321 4.1.1.4).

@@ -222,11 +222,13 @@ def test_the_message_behind_is_not_begun_when_the_connection_ends_before_its_fir
     assert client.overlap_broken is (b"421" not in octets)  # a 421 is what any host may say
 
 
-def test_a_host_that_does_not_understand_what_came_behind_the_content_gets_it_no_more() -> None:
+# smtp-sink -W answers out of order: the dot's reply comes last, and each other one is taken for the one before it.
+@pytest.mark.parametrize("replies", [b"503 5.5.1 no\r\n", b"354 go\r\n", b"250 ok\r\n354 go\r\n", b"250 ok\r\n" * 3])
+def test_a_host_that_does_not_understand_what_came_behind_the_content_gets_it_no_more(replies: bytes) -> None:
     client, _, second = overlapping()
     client.receive(b"250 taken\r\n")
     assert client.timeout == FOLLOWER_TIMEOUT
-    not_begun, _ = client.receive(b"503 5.5.1 out of order\r\n")
+    not_begun, _ = client.receive(replies)
     assert not_begun == TransactionNotBegun(second)
     assert client.overlap_broken
 
