@@ -36,6 +36,9 @@ class MtaMetrics:
         self.proxy_failures = Counter(
             "postroad_mta_proxy_failures", "Attempts that failed at an outbound proxy.", registry=registry
         )
+        self.watchdog = Counter(
+            "postroad_mta_watchdog_aborts", "Deliveries taken back from where no timeout ended them.", registry=registry
+        )
         self.commit_seconds = Histogram(
             "postroad_mta_accept_seconds", "From the final dot to the message being on disk.",
             buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0), registry=registry,

@@ -20,23 +20,25 @@ from postroad.drain.drainer import Drainer
 from postroad.drain.receiver import Receiver
 from postroad.drain.wire import max_batch_size
 from postroad.egress.budget import ConnectionBudget
+from postroad.egress.connector import Connector
 from postroad.egress.dialler import Dialler, DirectDialler, ProxyDialler
+from postroad.egress.hosts import HostMemory
 from postroad.egress.site import EgressPolicy, Site
+from postroad.egress.watchdog import DeliveryWatchdog
 from postroad.ingress.doors import Doors
 from postroad.ingress.listener import Listener
 from postroad.ingress.reception import Reception
 from postroad.listen import Ports
 from postroad.metrics import MtaMetrics
-from postroad.queue.bouncer import Bouncer
+from postroad.queue.bouncer import Bouncer, NoticePolicy
 from postroad.queue.dispatcher import Dispatcher
 from postroad.queue.resident import ResidentContent
 from postroad.queue.retry import RetryPolicy
-from postroad.routing.cache import TtlCache
 from postroad.routing.dns import Resolver
 from postroad.routing.mx import MxRouter
 from postroad.routing.route import Route, Router
 from postroad.routing.smart_host import SmartHostRouter
-from postroad.settings.mta import EgressSettings, MtaSettings
+from postroad.settings.mta import EgressSettings, MtaSettings, families
 from postroad.smtp.client import TIMEOUTS
 from postroad.spool.identity import SpoolIdentity
 from postroad.spool.log import Spool
@@ -90,14 +92,15 @@ class Mta:
         retry = settings.retry
         self.dispatcher = Dispatcher(
             spool=self.spool,
-            router=_router(settings),
+            router=_router(settings, self._hostname),
             new_site=self._site_factory(settings.egress),
             policy=RetryPolicy(retry.first_delay, retry.max_delay, retry.max_age),
-            bouncer=Bouncer(self.spool, self._submit, hostname=self._hostname, log=log),
+            bouncer=self._new_bouncer(),
             resident=ResidentContent(settings.egress.content_memory),
             metrics=self.metrics,
             log=log,
         )
+        self._watchdog = DeliveryWatchdog(self.dispatcher.sites, metrics=self.metrics, log=log)
         self._reception = Reception(self.spool, self._submit, keys=keys, metrics=self.metrics, log=log)
         self._listeners: list[Listener] = []
         identity = SpoolIdentity(settings.spool.path)
@@ -106,6 +109,16 @@ class Mta:
         largest = max_batch_size(settings.drain.batch_octets, self._max_message)
         routes = mta_routes(self) | drain_routes(self.drainer, self._receiver, max_batch=largest)
         self.admin = AdminServer(routes, token=read_token(settings.admin.token_file))
+
+    def _new_bouncer(self) -> Bouncer:
+        notices = self._settings.notices
+        return Bouncer(
+            self.spool,
+            self._submit,
+            hostname=self._hostname,
+            policy=NoticePolicy(notices.delay_after, notices.return_limit, self._settings.retry.max_age),
+            log=self._log,
+        )
 
     def _new_drainer(self, identity: SpoolIdentity) -> Drainer:
         settings = self._settings
@@ -149,17 +162,20 @@ class Mta:
         policy = EgressPolicy(
             per_site=egress.max_connections_per_site,
             per_connection=egress.max_messages_per_connection,
+            per_transaction=egress.max_recipients_per_transaction,
             idle_timeout=egress.idle_timeout,
         )
-        dialler = _dialler(egress, self._hostname)
         budget = self._budget = ConnectionBudget(egress.max_connections)
-        tls = _tls_context() if egress.starttls else None
-        broken_tls: TtlCache[str, bool] = TtlCache(size=10_000, clock=self._loop.time)
+        connector = Connector(
+            _dialler(egress, self._hostname),
+            HostMemory(clock=self._loop.time),
+            tls=_tls_context() if egress.starttls else None,
+            overlap=egress.overlap,
+            chunk_limit=egress.chunking_limit,
+        )
 
         def new_site(route: Route, owner: Dispatcher) -> Site:
-            return Site(
-                route, owner=owner, dialler=dialler, budget=budget, policy=policy, tls=tls, broken_tls=broken_tls
-            )
+            return Site(route, owner=owner, connector=connector, budget=budget, policy=policy)
 
         return new_site
 
@@ -266,10 +282,11 @@ def read_token(file: Path | None) -> str | None:
     return file.read_text().strip() if file is not None else None
 
 
-def _router(settings: MtaSettings) -> Router:
+def _router(settings: MtaSettings, hostname: str) -> Router:
     loop = asyncio.get_running_loop()
     servers = [(server.host, server.port) for server in settings.dns.servers]
-    lookup = Resolver(servers, timeout=settings.dns.timeout)
+    reached = families(settings.egress.all_sources(hostname), ipv6=settings.routing.ipv6)
+    lookup = Resolver(servers, timeout=settings.dns.timeout, families=reached)
     if (smart_host := settings.routing.smart_host) is not None:
         return SmartHostRouter(smart_host.host, smart_host.port, lookup=lookup)
     return MxRouter(lookup, clock=loop.time, port=settings.routing.port)
