@@ -13,7 +13,16 @@ from pathlib import Path
 from postroad_ops.faults import OperationError
 
 from postroad_bench.mta.packages import install
-from postroad_bench.mta.server import STOP_SECONDS, Server, Task, free_port, process, running, wait_for_greeting
+from postroad_bench.mta.server import (
+    STOP_SECONDS,
+    Server,
+    Task,
+    free_port,
+    last_words,
+    process,
+    running,
+    wait_for_greeting,
+)
 
 # The services of Postfix's own master.cf, none in a chroot, without those that deliver here.
 _MASTER = """\
@@ -136,8 +145,7 @@ def _command(config: Path, verb: str, log: Path) -> None:
             env={**os.environ, "MAIL_CONFIG": str(config)}, check=False,
         )  # fmt: skip
     if done.returncode:
-        said = log.read_text(errors="replace").strip()[-300:]
-        raise OperationError(f"`postfix -c {config} {verb}` failed: {said}", remedy="try again")
+        raise OperationError(f"`postfix -c {config} {verb}` failed: {last_words(log)}", remedy="try again")
 
 
 @contextlib.contextmanager
@@ -152,8 +160,7 @@ def _opendkim(task: Task, port: int) -> Iterator[int]:
         deadline = time.monotonic() + STOP_SECONDS
         while not _listens(port):
             if time.monotonic() > deadline or not running(pid):
-                said = log.read_text(errors="replace").strip()[-300:]
-                raise OperationError(f"opendkim doesn't start: {said}", remedy="try again")
+                raise OperationError(f"opendkim doesn't start: {last_words(log)}", remedy="try again")
             time.sleep(0.02)
         yield pid
 

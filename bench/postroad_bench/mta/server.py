@@ -112,11 +112,14 @@ def wait_for_greeting(port: int, *, name: str, log: Path, pid: int, seconds: flo
                 client.sendall(b"QUIT\r\n")
                 return
         if time.monotonic() > deadline or not running(pid):
-            said = log.read_text(errors="replace").strip()[-300:] if log.exists() else ""
-            raise OperationError(
-                f"{name} takes no mail on port {port}: {said or 'it said nothing'}", remedy="try again"
-            )
+            raise OperationError(f"{name} takes no mail on port {port}: {last_words(log)}", remedy="try again")
         time.sleep(0.02)
+
+
+def last_words(log: Path) -> str:
+    """The end of what a program wrote, in one line."""
+    lines = log.read_text(errors="replace").split("\n") if log.exists() else []
+    return " / ".join(line.strip() for line in lines if line.strip())[-300:] or "it said nothing"
 
 
 def running(pid: int) -> bool:

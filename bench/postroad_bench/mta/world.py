@@ -12,7 +12,7 @@ from pathlib import Path
 from postroad_ops.faults import OperationError
 
 from postroad_bench.mta.packages import install
-from postroad_bench.mta.server import free_port, process, running
+from postroad_bench.mta.server import free_port, last_words, process, running
 
 SITES = 100
 FIRST_ADDRESS = "127.0.1.1"
@@ -55,8 +55,7 @@ def name_server(folder: Path) -> Iterator[int]:
         deadline = time.monotonic() + 10
         while not _answers(port):
             if time.monotonic() > deadline or not running(pid):
-                said = log.read_text(errors="replace").strip()[-300:]
-                raise OperationError(f"nsd doesn't answer: {said}", remedy="try again")
+                raise OperationError(f"nsd doesn't answer: {last_words(log)}", remedy="try again")
         yield port
 
 
