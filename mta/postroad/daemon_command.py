@@ -10,7 +10,6 @@ import uvloop
 
 from postroad.build import this_build
 from postroad.content.key_error import KeyFileError
-from postroad.events.log import configure
 from postroad.listen import ListenError
 from postroad.settings.load import SettingsError
 from postroad.spool.errors import SpoolError
@@ -43,7 +42,6 @@ def run_daemon(
         if chosen.command == "check":
             print(f"{chosen.config}: good")
             return 0
-        configure()
         uvloop.run(serve(settings))
     except (SettingsError, KeyFileError) as error:
         print(error, file=sys.stderr)
