@@ -12,7 +12,7 @@ from postroad_ops import places
 
 APT_SECONDS, NPM_SECONDS = 300, 300
 _POLICY = Path("/usr/sbin/policy-rc.d")
-_HARAKA = places.ROOT / "bench" / "haraka"
+HARAKA = places.ROOT / "bench" / "haraka"
 # Debian's postfix would otherwise write a configuration of its own for this machine.
 _ANSWER = "postfix postfix/main_mailer_type select No configuration\n"
 
@@ -20,6 +20,8 @@ _ANSWER = "postfix postfix/main_mailer_type select No configuration\n"
 @cache
 def install(package: str) -> str | None:
     """Have a Debian package, without starting its servers; why it can't be had, or None."""
+    if shutil.which("dpkg-query") is None:
+        return f"{package} comes from Debian, and this machine isn't one"
     asked = subprocess.run(["dpkg-query", "-W", "-f", "${db:Status-Status}", package], capture_output=True, check=False)
     if asked.stdout == b"installed":
         return None
@@ -53,13 +55,13 @@ def haraka() -> Path | str:
     if shutil.which("node") is None or shutil.which("npm") is None:
         return "no node or npm on this machine"
     folder = places.cache() / "haraka"
-    lock = (_HARAKA / "package-lock.json").read_bytes()
+    lock = (HARAKA / "package-lock.json").read_bytes()
     stamp = folder / "installed.json"
     if stamp.exists() and stamp.read_bytes() == lock:
         return folder
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("package.json", "package-lock.json"):
-        shutil.copyfile(_HARAKA / name, folder / name)
+        shutil.copyfile(HARAKA / name, folder / name)
     command = ["npm", "ci", "--omit=dev", "--omit=optional", "--ignore-scripts", "--no-audit", "--no-fund"]
     try:
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=NPM_SECONDS, check=False)

@@ -6,6 +6,7 @@ import contextlib
 import mmap
 import os
 import re
+import shutil
 import socket
 import struct
 import subprocess
@@ -46,7 +47,13 @@ class SmtpSink:
 
 @contextlib.contextmanager
 def smtp_sink() -> Iterator[SmtpSink]:
-    """An smtp-sink on a free port of loopback."""
+    """An smtp-sink on a free port of loopback.
+
+    Raises:
+        OperationError: it isn't on this machine.
+    """
+    if shutil.which("smtp-sink") is None:
+        raise OperationError("smtp-sink isn't on this machine", remedy="run: apt-get install postfix")
     port = free_port()
     command = ["smtp-sink", "-c", f"127.0.0.1:{port}", "1024"]
     if os.geteuid() == 0:

@@ -15,6 +15,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from postroad_ops.faults import OperationError
+
 from postroad_bench.mta import latency, million, slow_world
 from postroad_bench.mta.haraka import Haraka
 from postroad_bench.mta.key import signing_key
@@ -96,8 +98,13 @@ def _compared(kind: Kind, rounds: int) -> Case:
 
 
 def _present(systems: Sequence[System]) -> tuple[list[System], dict[str, str]]:
-    """Those that can be measured here, and why the others can't. The load generator comes with Postfix."""
-    install("postfix")
+    """Those that can be measured here, and why the others can't.
+
+    Raises:
+        OperationError: Postfix can't be had, which brings load generator and sink.
+    """
+    if (why_not := install("postfix")) is not None:
+        raise OperationError(f"no smtp-source and smtp-sink: {why_not}", remedy="install postfix")
     why = {system.name: system.missing() for system in systems}
     return [system for system in systems if why[system.name] is None], {
         name: text for name, text in why.items() if text
