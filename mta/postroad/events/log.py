@@ -31,7 +31,7 @@ class EventLog:
         self._scheduled: asyncio.AbstractEventLoop | None = None
         self.lost = 0
         """Lines that couldn't be written since the last that was."""
-        self._second = 0
+        self._second = ""
         self._prefix = ""
 
     def info(self, event: str, /, **facts: Any) -> None:
@@ -88,14 +88,14 @@ class EventLog:
             done += os.write(self._fd, octets[done:])
 
     def _line(self, level: str, event: str, facts: dict[str, Any]) -> bytes:
-        now = time.time()
-        second = int(now)
+        micros = str(int(time.time() * 1e6))
+        second = micros[:-6]
         if second != self._second:
-            self._prefix = time.strftime("%Y-%m-%dT%H:%M:%S.", time.gmtime(second))
+            self._prefix = time.strftime("%Y-%m-%dT%H:%M:%S.", time.gmtime(int(second)))
             self._second = second
         facts["event"] = event
         facts["level"] = level
-        facts["timestamp"] = f"{self._prefix}{int((now - second) * 1_000_000):06d}Z"
+        facts["timestamp"] = self._prefix + micros[-6:] + "Z"
         return _encode(facts) + b"\n"
 
 
