@@ -1,11 +1,9 @@
 """The MTA's metrics: Prometheus names, base units, no unbounded labels."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
+from prometheus_client import CollectorRegistry, Gauge
 
 from postroad.build import Build
-
-# The time of each counter's birth would double the page, and nothing here asks for it.
-disable_created_metrics()  # type: ignore[no-untyped-call]
+from postroad.counters import Counter, Histogram
 
 
 class MtaMetrics:
