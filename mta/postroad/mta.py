@@ -99,6 +99,7 @@ class Mta:
             log=log,
         )
         self._reception = Reception(self.spool, self._submit, keys=keys, metrics=self.metrics, log=log)
+        self._tenants = settings.all_tenants()
         self._listeners: list[Listener] = []
         identity = SpoolIdentity(settings.spool.path)
         self.drainer = self._new_drainer(identity)
@@ -217,7 +218,7 @@ class Mta:
         sockets = [listening_socket(item.address, passed) for item in self._settings.listeners.values()]
         for settings, listening in zip(self._settings.listeners.values(), sockets, strict=True):
             hostname = settings.hostname or self._hostname
-            listener = Listener(settings, hostname, self._reception, self.metrics)
+            listener = Listener(settings, hostname, self._reception, self.metrics, tenants=self._tenants)
             await listener.start(listening)
             self._listeners.append(listener)
 

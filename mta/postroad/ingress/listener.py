@@ -4,22 +4,31 @@ import asyncio
 import contextlib
 import ipaddress
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
 from postroad.ingress.reception import Reception
 from postroad.ingress.session import IngressSession
 from postroad.metrics import MtaMetrics
 from postroad.proxy.access import IpNetwork
-from postroad.settings.mta import ListenerSettings
+from postroad.settings.ingress import ListenerSettings, RelaySettings
 from postroad.smtp.events import CommandRefused, MessageReceived
 from postroad.smtp.server import ServerLimits, ServerProtocol
+from postroad.tenants.tenant import Tenant
 
 
 class Listener:
     """Accepts connections and hands messages to the reception."""
 
-    def __init__(self, settings: ListenerSettings, hostname: str, reception: Reception, metrics: MtaMetrics) -> None:
+    def __init__(
+        self,
+        settings: ListenerSettings,
+        hostname: str,
+        reception: Reception,
+        metrics: MtaMetrics,
+        *,
+        tenants: Mapping[str, Tenant],
+    ) -> None:
         self.loop = asyncio.get_running_loop()
         self.timeout = float(settings.command_timeout)
         self._settings = settings
@@ -33,7 +42,8 @@ class Listener:
         self._turning_away = False
         self._cut: asyncio.TimerHandle | None = None
         self._empty = asyncio.Event()
-        self.may_relay = lru_cache(4096)(lambda peer: _within(peer, settings.relay_from))
+        self._tenants = tenants
+        self._relay_entry = lru_cache(4096)(lambda peer: relay_entry(peer, settings.relay_from))
         self.is_balancer = lru_cache(256)(lambda peer: _within(peer, settings.proxy_from))
         metrics.sessions.labels("in").set_function(lambda: len(self._sessions))
 
@@ -43,8 +53,9 @@ class Listener:
 
     def new_protocol(self, peer: str, *, probe: bool) -> ServerProtocol:
         """The state machine for a client; a load balancer's own probe sends nothing, wherever it comes from."""
-        may_relay = not probe and self.may_relay(peer)
-        return ServerProtocol(hostname=self._hostname, may_relay=may_relay, limits=self._limits)
+        entry = None if probe else self._relay_entry(peer)
+        tenant = self._tenants[entry.tenant] if entry is not None and entry.tenant is not None else None
+        return ServerProtocol(hostname=self._hostname, may_relay=entry is not None, tenant=tenant, limits=self._limits)
 
     @property
     def sessions(self) -> int:
@@ -111,6 +122,12 @@ class Listener:
     def _abort_sessions(self) -> None:
         for session in list(self._sessions):
             session.abort()
+
+
+def relay_entry(peer: str, entries: Sequence[RelaySettings]) -> RelaySettings | None:
+    """The entry with the smallest network that an address is in; None if it is in none."""
+    found = [entry for entry in entries if _within(peer, (entry.network,))]
+    return max(found, key=lambda entry: int(entry.network.prefixlen)) if found else None
 
 
 def _within(peer: str, networks: Iterable[IpNetwork]) -> bool:

@@ -8,9 +8,10 @@ from typing import ClassVar
 
 from postroad.smtp.commands import CommandError, MailArguments, parse_mail, parse_rcpt
 from postroad.smtp.content import ContentReader
-from postroad.smtp.envelope import Envelope
+from postroad.smtp.envelope import Envelope, domain_of
 from postroad.smtp.events import CommandRefused, MessageReceived, ServerEvent, SessionEnded
 from postroad.smtp.lines import BareLineEndingError, LineBuffer, LineTooLongError, has_bare_line_ending
+from postroad.tenants.tenant import Tenant
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,7 @@ class ServerProtocol:
     Args:
         hostname: the name in banner and EHLO reply.
         may_relay: whether this peer may send mail to others at all (`relay_from`).
+        tenant: whose mail it is; None if it is nobody's, and may be from any domain.
     """
 
     __slots__ = (
@@ -70,11 +72,13 @@ class ServerProtocol:
         "_state",
         "extended",
         "helo",
+        "tenant",
     )
 
-    def __init__(self, *, hostname: str, may_relay: bool, limits: ServerLimits) -> None:
+    def __init__(self, *, hostname: str, may_relay: bool, limits: ServerLimits, tenant: Tenant | None = None) -> None:
         self._hostname = hostname.encode("ascii")
         self._may_relay = may_relay
+        self.tenant = tenant
         self._limits = limits
         self._state = _State.COMMAND
         self._lines = LineBuffer(limits.line)
@@ -89,6 +93,12 @@ class ServerProtocol:
         """The name the client gave itself; empty before EHLO."""
         self.extended = False
         """The client said EHLO, not HELO."""
+
+    def with_protocol(self, *, smtputf8: bool) -> str:
+        """How a message came, for its Received field (RFC 3848, RFC 6531 4.3)."""
+        if not self.extended:
+            return "SMTP"
+        return "UTF8SMTP" if smtputf8 else "ESMTP"
 
     @property
     def buffered(self) -> int:
@@ -235,6 +245,8 @@ class ServerProtocol:
         mail = parse_mail(argument)
         if mail.size > self._limits.message_size:
             raise CommandError(b"552 5.3.4 message larger than %d octets" % self._limits.message_size)
+        if self.tenant is not None and mail.sender and not self.tenant.owns(domain := domain_of(mail.sender)):
+            raise CommandError(self.tenant.refusal(domain))
         self._mail = mail
         self._out.append(b"250 2.1.0 Ok\r\n")
 

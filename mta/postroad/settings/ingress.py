@@ -1,0 +1,84 @@
+"""Settings of where mail comes in, and of who sends it."""
+
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+from postroad.settings.load import Settings, option
+from postroad.settings.units import Duration, HostName, Listen, Network, Size, parse_host_name, parse_network
+from postroad.tenants.tenant import WILDCARD, Tenant
+
+
+def _tenant_domain(value: Any) -> str:
+    """A domain, or `*.` and the domain that all the others are below."""
+    wanted = 'a domain such as "example.com", or "*.example.com" for all below it'
+    try:
+        name = parse_host_name(value.removeprefix(WILDCARD) if isinstance(value, str) else value)
+    except ValueError:
+        beyond_ascii = isinstance(value, str) and not value.isascii()
+        raise ValueError(f"{wanted}{' (xn-- for other letters)' if beyond_ascii else ''}") from None
+    return (WILDCARD if value.startswith(WILDCARD) else "") + name.lower()
+
+
+TenantName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
+TenantDomain = Annotated[str, BeforeValidator(_tenant_domain)]
+
+
+class TenantSettings(Settings):
+    """Whose mail is sent here."""
+
+    domains: tuple[TenantDomain, ...] = Field(
+        description='What its mail may be from: "example.com"; "*.example.com" for all below it.'
+    )
+
+
+class RelaySettings(Settings):
+    """A network whose hosts may send."""
+
+    network: Network = Field(description="The network, in CIDR notation; of several that hold an address the smallest.")
+    tenant: TenantName | None = Field(None, description="Whose mail comes from there; nobody's if left out.")
+
+
+def _relay_entry(value: Any) -> Any:
+    """A network alone, or a table that also names its tenant."""
+    if isinstance(value, dict | RelaySettings):
+        return value
+    try:
+        return RelaySettings(network=str(parse_network(value)))
+    except ValueError as error:
+        raise ValueError(f'{error}, or {{ network = "10.1.0.0/16", tenant = "NAME" }}') from None
+
+
+RelayEntry = Annotated[RelaySettings, BeforeValidator(_relay_entry)]
+
+
+class ListenerSettings(Settings):
+    """A port where mail comes in."""
+
+    address: Listen = Field(description='Where to listen: "address:port" or "systemd:NAME".')
+    relay_from: tuple[RelayEntry, ...] = Field(
+        (),
+        description="Networks whose hosts may send; nobody else may. An entry may name the tenant whose mail that is: "
+        '{ network = "10.1.0.0/16", tenant = "acme" }; mail of no tenant is relayed, and not signed.',
+    )
+    proxy_from: tuple[Network, ...] = Field(
+        (), description="Load balancers: their connections begin with a PROXY header, whose address is the one judged."
+    )
+    hostname: HostName | None = Field(None, description="Name in banner and Received; the host's own if left out.")
+    max_sessions: int = Field(2000, ge=1, le=100_000, description="Connections at a time; more get 421.")
+    max_message_size: Size = option("50MiB", ge=1024, le=1 << 30, description="Announced as SIZE.")
+    max_recipients: int = Field(1000, ge=100, le=50_000, description="Of one message (RFC 5321 4.5.3.1.8: 100).")
+    command_timeout: Duration = option("5m", ge=1, description="Silence between commands (RFC 5321 4.5.3.2.7: 5 min).")
+
+
+def tenant_problem(tenants: dict[str, TenantSettings]) -> str | None:
+    """What can't be: a domain is one tenant's, and so is all below a wildcard. None if all is well."""
+    made = [Tenant.of(name, item.domains) for name, item in tenants.items()]
+    for name, item in tenants.items():
+        for domain in item.domains:
+            # For all that is below a wildcard, any one name stands.
+            asked = "any" + domain.removeprefix("*") if domain.startswith(WILDCARD) else domain
+            for other in made:
+                if other.name != name and other.owns(asked.encode()):
+                    return f"{domain} is a domain of tenants {name} and {other.name}: leave it to one of them"
+    return None
