@@ -13,7 +13,8 @@ from postroad.metrics import MtaMetrics
 from postroad.proxy.access import IpNetwork
 from postroad.settings.ingress import ListenerSettings, RelaySettings
 from postroad.smtp.events import CommandRefused, MessageReceived
-from postroad.smtp.server import ServerLimits, ServerProtocol
+from postroad.smtp.limits import ServerLimits
+from postroad.smtp.server import ServerProtocol
 from postroad.tenants.tenant import Tenant
 
 
