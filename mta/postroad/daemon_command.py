@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -29,15 +29,25 @@ def run_daemon(
     load: Callable[[Path], S],
     serve: Callable[[S], Coroutine[Any, Any, None]],
     arguments: list[str] | None,
+    *,
+    more: Mapping[str, tuple[str, Callable[[], int]]] | None = None,
 ) -> int:
-    """Run `NAME run|check --config FILE`; the exit status. What is wrong is told in one line a problem."""
+    """Run `NAME run|check --config FILE`; the exit status. What is wrong is told in one line a problem.
+
+    Args:
+        more: further commands, with what they do, and the function that does it.
+    """
     parser = argparse.ArgumentParser(prog=name, description=description)
     parser.add_argument("--version", action="version", version=f"%(prog)s {this_build().version}")
     commands = parser.add_subparsers(dest="command", required=True)
     for command, text in (("run", "serve until SIGTERM"), ("check", "check the configuration, start nothing")):
         options = commands.add_parser(command, help=text, description=text)
         options.add_argument("--config", type=Path, required=True, metavar="FILE")
+    for command, (text, _) in (more or {}).items():
+        commands.add_parser(command, help=text, description=text)
     chosen = parser.parse_args(arguments)
+    if more and chosen.command in more:
+        return more[chosen.command][1]()
     try:
         settings = load(chosen.config)
         if chosen.command == "check":

@@ -23,6 +23,17 @@ class MtaMetrics:
         self.refused_commands = Counter(
             "postroad_mta_refused_commands", "SMTP commands refused.", ["class"], registry=registry
         )
+        self.authentications = Counter(
+            "postroad_mta_authentications", "AUTH attempts, by what became of them.", ["outcome"], registry=registry
+        )
+        self.certificate_expiry = Gauge(
+            "postroad_mta_tls_certificate_expiry_timestamp_seconds",
+            "Unix time at which a listener's certificate ends.", ["listener"], registry=registry,
+        )  # fmt: skip
+        self.tls_failures = Counter(
+            "postroad_mta_tls_failures", "Connections of clients that ended in the TLS handshake.", ["listener"],
+            registry=registry,
+        )  # fmt: skip
         outcomes = Counter(
             "postroad_mta_recipients", "Answers for recipients: one per recipient and attempt.", ["outcome"],
             registry=registry,

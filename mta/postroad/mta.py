@@ -23,6 +23,7 @@ from postroad.egress.budget import ConnectionBudget
 from postroad.egress.dialler import Dialler, DirectDialler, ProxyDialler
 from postroad.egress.site import EgressPolicy, Site
 from postroad.ingress.doors import Doors
+from postroad.ingress.entrance import Entrance
 from postroad.ingress.listener import Listener
 from postroad.ingress.reception import Reception
 from postroad.listen import listening_socket
@@ -67,7 +68,7 @@ class Mta:
     Construction takes the spool and reads its log; `run` serves until SIGTERM.
 
     Raises:
-        SpoolInUseError, OSError, KeyFileError: as their parts do.
+        SpoolInUseError, OSError, KeyFileError, SettingsError: as their parts do.
     """
 
     def __init__(self, settings: MtaSettings, log: Any) -> None:
@@ -99,7 +100,7 @@ class Mta:
             log=log,
         )
         self._reception = Reception(self.spool, self._submit, keys=keys, metrics=self.metrics, log=log)
-        self._tenants = settings.all_tenants()
+        self._entrance = Entrance(settings, self._reception, metrics=self.metrics, log=log)
         self._listeners: list[Listener] = []
         identity = SpoolIdentity(settings.spool.path)
         self.drainer = self._new_drainer(identity)
@@ -205,6 +206,7 @@ class Mta:
         """Set the gauges that are cheaper read than kept."""
         self.metrics.spool_octets.set(self.spool.octets)
         self.metrics.commits.set(self.spool.commits)
+        self.metrics.sessions.labels("in").set(sum(listener.sessions for listener in self._listeners))
         self.metrics.sessions.labels("out").set(self._budget.used)
 
     async def _start_admin(self, passed: dict[str, list[socket.socket]]) -> asyncio.Server:
@@ -215,12 +217,7 @@ class Mta:
         return await self._loop.create_server(server.protocol, sock=listening_socket(settings.address, passed))
 
     async def _start_listeners(self, passed: dict[str, list[socket.socket]]) -> None:
-        sockets = [listening_socket(item.address, passed) for item in self._settings.listeners.values()]
-        for settings, listening in zip(self._settings.listeners.values(), sockets, strict=True):
-            hostname = settings.hostname or self._hostname
-            listener = Listener(settings, hostname, self._reception, self.metrics, tenants=self._tenants)
-            await listener.start(listening)
-            self._listeners.append(listener)
+        self._listeners.extend(await self._entrance.open(passed, self._hostname))
 
     def _take_up(self) -> None:
         """Put what the log held into the queue."""
@@ -244,6 +241,7 @@ class Mta:
             *(listener.drain(grace) for listener in self._listeners),
             self.dispatcher.drain(grace, TIMEOUTS["dot"]),
         )
+        self._entrance.close()
         await self.spool.close()
         self._log.info("stopped", queued=len(self.dispatcher.messages), seconds=round(time.monotonic() - began, 3))
 

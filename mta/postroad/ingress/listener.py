@@ -4,16 +4,20 @@ import asyncio
 import contextlib
 import ipaddress
 import socket
+import ssl
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
+from postroad.ingress.authenticator import Authenticator
+from postroad.ingress.certificate import Certificate
 from postroad.ingress.reception import Reception
 from postroad.ingress.session import IngressSession
 from postroad.metrics import MtaMetrics
 from postroad.proxy.access import IpNetwork
 from postroad.settings.ingress import ListenerSettings, RelaySettings
 from postroad.smtp.events import CommandRefused, MessageReceived
-from postroad.smtp.limits import ServerLimits
+from postroad.smtp.limits import PLAIN, Offers, ServerLimits
+from postroad.smtp.sasl import Credentials
 from postroad.smtp.server import ServerProtocol
 from postroad.tenants.tenant import Tenant
 
@@ -23,21 +27,32 @@ class Listener:
 
     def __init__(
         self,
+        name: str,
         settings: ListenerSettings,
         hostname: str,
         reception: Reception,
         metrics: MtaMetrics,
         *,
         tenants: Mapping[str, Tenant],
+        certificate: Certificate | None = None,
+        authenticator: Authenticator | None = None,
     ) -> None:
         self.loop = asyncio.get_running_loop()
         self.timeout = float(settings.command_timeout)
+        self._name = name
         self._settings = settings
         self._hostname = hostname
         self._reception = reception
         self._metrics = metrics
         self._limits = ServerLimits(message_size=settings.max_message_size, recipients=settings.max_recipients)
         self._sessions: set[IngressSession] = set()
+        self._certificate = certificate
+        self._authenticator = authenticator
+        self._offers = Offers(
+            starttls=settings.tls == "starttls",
+            auth=settings.auth != "none",
+            auth_required=settings.auth == "required",
+        )
         self._server: asyncio.Server | None = None
         self._draining = False
         self._turning_away = False
@@ -46,17 +61,37 @@ class Listener:
         self._tenants = tenants
         self._relay_entry = lru_cache(4096)(lambda peer: relay_entry(peer, settings.relay_from))
         self.is_balancer = lru_cache(256)(lambda peer: _within(peer, settings.proxy_from))
-        metrics.sessions.labels("in").set_function(lambda: len(self._sessions))
+        if certificate is not None:
+            metrics.certificate_expiry.labels(name).set_function(lambda: certificate.expires)
 
     async def start(self, listener: socket.socket) -> None:
         """Accept from now on."""
+        self._interval = min(1.0, self.timeout / 4)
+        self._clock = self.loop.call_later(self._interval, self._look_at_clock)
         self._server = await self.loop.create_server(lambda: IngressSession(self), sock=listener, backlog=1024)
 
     def new_protocol(self, peer: str, *, probe: bool) -> ServerProtocol:
         """The state machine for a client; a load balancer's own probe sends nothing, wherever it comes from."""
         entry = None if probe else self._relay_entry(peer)
         tenant = self._tenants[entry.tenant] if entry is not None and entry.tenant is not None else None
-        return ServerProtocol(hostname=self._hostname, may_relay=entry is not None, tenant=tenant, limits=self._limits)
+        return ServerProtocol(
+            hostname=self._hostname,
+            may_relay=entry is not None,
+            tenant=tenant,
+            limits=self._limits,
+            offers=PLAIN if probe else self._offers,
+            secured=self._settings.tls == "implicit",
+        )
+
+    @property
+    def implicit_tls(self) -> ssl.SSLContext | None:
+        """What TLS is spoken with from the begin; None if it isn't."""
+        return self._certificate.context if self._certificate is not None and not self._offers.starttls else None
+
+    @property
+    def starttls(self) -> ssl.SSLContext | None:
+        """What TLS is spoken with after STARTTLS; None if that isn't offered."""
+        return self._certificate.context if self._certificate is not None and self._offers.starttls else None
 
     @property
     def sessions(self) -> int:
@@ -88,6 +123,25 @@ class Listener:
         """A load balancer's connection didn't begin with a PROXY header."""
         self._metrics.refused.labels("proxy_header").inc()
         self._reception.header_refused(peer, reason)
+
+    def tls_failed(self, peer: str, reason: str) -> None:
+        """A handshake came to nothing."""
+        self._metrics.tls_failures.labels(self._name).inc()
+        self._reception.tls_failed(peer, reason)
+
+    def authenticate(self, session: IngressSession, credentials: Credentials) -> None:
+        """A client says who it is."""
+        assert self._authenticator is not None
+        self._authenticator.authenticate(
+            credentials, session.peer, lambda answer: session.auth_done(credentials.identity, answer)
+        )
+
+    def _look_at_clock(self) -> None:
+        """One timer for all sessions: cheaper than one each, and they needn't be told to the second."""
+        now = self.loop.time()
+        for session in list(self._sessions):
+            session.look_at_clock(now)
+        self._clock = self.loop.call_later(self._interval, self._look_at_clock)
 
     def command_refused(self, session: IngressSession, event: CommandRefused) -> None:
         """A session refused a command."""

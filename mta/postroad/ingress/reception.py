@@ -106,6 +106,10 @@ class Reception:
         """Note that a load balancer's connection was closed for want of a PROXY header."""
         self._log.warning("proxy_header", peer=peer, reason=reason)
 
+    def tls_failed(self, peer: str, reason: str) -> None:
+        """Note that a TLS handshake came to nothing."""
+        self._log.warning("tls_failed", peer=peer, reason=reason)
+
     def _message(self, event: MessageReceived, session: Submitter, hostname: str) -> Message:
         """The message as it is stored. Raises ContentRefused."""
         now = time.time()
@@ -190,6 +194,8 @@ class Reception:
             size=message.size,
             tenant=message.tenant,
             campaign=message.campaign,
+            identity=session.protocol.identity,
+            tls=session.protocol.secured,
         )
         self._submit(message)
 

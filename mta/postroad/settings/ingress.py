@@ -1,8 +1,9 @@
 """Settings of where mail comes in, and of who sends it."""
 
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from postroad.settings.load import Settings, option
 from postroad.settings.units import Duration, HostName, Listen, Network, Size, parse_host_name, parse_network
@@ -69,6 +70,44 @@ class ListenerSettings(Settings):
     max_message_size: Size = option("50MiB", ge=1024, le=1 << 30, description="Announced as SIZE.")
     max_recipients: int = Field(1000, ge=100, le=50_000, description="Of one message (RFC 5321 4.5.3.1.8: 100).")
     command_timeout: Duration = option("5m", ge=1, description="Silence between commands (RFC 5321 4.5.3.2.7: 5 min).")
+    tls: Literal["none", "starttls", "implicit"] = Field(
+        "none", description="TLS 1.2 or newer: offered by STARTTLS, or spoken from the begin (behind a PROXY header)."
+    )
+    tls_certificate: Path | None = Field(
+        None, description="PEM chain, the host's own certificate first; read again when it changes."
+    )
+    tls_key: Path | None = Field(None, description="Its unencrypted PEM key; that of the chain's file if left out.")
+    auth: Literal["none", "offered", "required"] = Field(
+        "none",
+        description="AUTH PLAIN and LOGIN, under TLS only, with the identities of [auth]; required: of everybody.",
+    )
+
+    @model_validator(mode="after")
+    def _tls_is_whole(self) -> "ListenerSettings":
+        if self.tls != "none" and self.tls_certificate is None:
+            raise ValueError(f'tls = "{self.tls}" needs tls_certificate')
+        if self.tls == "none" and (self.tls_certificate or self.tls_key):
+            raise ValueError('tls_certificate and tls_key need tls = "starttls" or "implicit"')
+        if self.tls == "none" and self.auth != "none":
+            raise ValueError(f'auth = "{self.auth}" needs tls = "starttls" or "implicit": no password is taken without')
+        return self
+
+
+class AuthSettings(Settings):
+    """Who may send after AUTH."""
+
+    file: Path = Field(
+        description="Identities, one a line: name, tenant, and what `postroad-mta hash-password` prints; read again "
+        "when it changes."
+    )
+    max_failures: int = Field(
+        10,
+        ge=1,
+        le=10_000,
+        description="Wrong passwords of one client address or for one identity within failure_window.",
+    )
+    failure_window: Duration = option("10m", ge=1, description="How long a wrong password counts.")
+    lockout: Duration = option("15m", ge=1, description="So long what failed too often gets 454.")
 
 
 def tenant_problem(tenants: dict[str, TenantSettings]) -> str | None:

@@ -64,6 +64,8 @@ def _problem(path: Path, item: Any, model: type[pydantic.BaseModel]) -> str:
             wanted = str(item["msg"]).removeprefix("Input ").removeprefix("should be ")
     if not where:
         return f"{path}: {wanted}"
+    if item["type"] == "value_error" and isinstance(item["input"], dict):
+        return f"{path}: {where}: {wanted}"  # of several keys together
     return f"{path}: {where} = {_shown(item['input'])}: must be {wanted.removeprefix('must be ')}"
 
 

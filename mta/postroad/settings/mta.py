@@ -5,7 +5,7 @@ from pathlib import Path
 from pydantic import Field, model_validator
 
 from postroad.egress.source import Source
-from postroad.settings.ingress import ListenerSettings, TenantName, TenantSettings, tenant_problem
+from postroad.settings.ingress import AuthSettings, ListenerSettings, TenantName, TenantSettings, tenant_problem
 from postroad.settings.load import Settings, option
 from postroad.settings.units import (
     Address,
@@ -155,6 +155,7 @@ class MtaSettings(Settings):
 
     listeners: dict[str, ListenerSettings] = Field(min_length=1, description="[listeners.NAME]: where mail comes in.")
     tenants: dict[TenantName, TenantSettings] = Field({}, description="[tenants.NAME]: whose mail is sent here.")
+    auth: AuthSettings | None = Field(None, description="[auth]: who may send after AUTH.")
     spool: SpoolSettings = Field(description="[spool]: where accepted mail lies.")
     routing: RoutingSettings = RoutingSettings()
     egress: EgressSettings = EgressSettings()
@@ -178,6 +179,8 @@ class MtaSettings(Settings):
         if (problem := tenant_problem(self.tenants)) is not None:
             raise ValueError(problem)
         for name, listener in self.listeners.items():
+            if listener.auth != "none" and self.auth is None:
+                raise ValueError(f'listeners.{name}.auth = "{listener.auth}" needs [auth] with the file of identities')
             networks = [entry.network for entry in listener.relay_from]
             for number, entry in enumerate(listener.relay_from):
                 if entry.network in networks[:number]:

@@ -80,3 +80,24 @@ def test_a_network_is_there_once(tmp_path: Path) -> None:
 def test_a_table_with_a_wrong_key_is_told(tmp_path: Path) -> None:
     (problem,) = problems(tmp_path, BEGIN.replace("tenant =", "owner =") + ACME)
     assert problem == "listeners.submission.relay_from[1].owner: unknown key; known here: network, tenant"
+
+
+@pytest.mark.parametrize(
+    ("listener", "problem"),
+    [
+        ('tls = "starttls"', 'listeners.submission: tls = "starttls" needs tls_certificate'),
+        ('tls_key = "k"', 'listeners.submission: tls_certificate and tls_key need tls = "starttls" or "implicit"'),
+        (
+            'auth = "offered"',
+            'listeners.submission: auth = "offered" needs tls = "starttls" or "implicit": no password is taken without',
+        ),
+        (
+            'tls = "implicit"\ntls_certificate = "c"\nauth = "required"',
+            'listeners.submission.auth = "required" needs [auth] with the file of identities',
+        ),
+        ('tls = "maybe"', "listeners.submission.tls = \"maybe\": must be 'none', 'starttls' or 'implicit'"),
+    ],
+)
+def test_tls_and_auth_that_do_not_fit_are_told(tmp_path: Path, listener: str, problem: str) -> None:
+    text = BEGIN.replace("[spool]", f"{listener}\n[spool]") + ACME
+    assert problems(tmp_path, text) == [problem]
