@@ -87,6 +87,7 @@ class Mta:
             fatal=self._disk_failed,
             segment_size=settings.spool.segment_size,
             min_free=settings.spool.min_free,
+            min_free_inodes=settings.spool.min_free_inodes,
         )
         retry = settings.retry
         self.dispatcher = Dispatcher(
@@ -100,7 +101,9 @@ class Mta:
             log=log,
         )
         self._reception = Reception(self.spool, self._submit, keys=keys, metrics=self.metrics, log=log)
-        self._entrance = Entrance(settings, self._reception, metrics=self.metrics, log=log)
+        self._entrance = Entrance(
+            settings, self._reception, has_room=self.spool.has_room, metrics=self.metrics, log=log
+        )
         self._listeners: list[Listener] = []
         identity = SpoolIdentity(settings.spool.path)
         self.drainer = self._new_drainer(identity)

@@ -2,17 +2,21 @@
 
 import asyncio
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from postroad.ingress.authenticator import Authenticator
 from postroad.ingress.certificate import Certificate
 from postroad.ingress.listener import Listener
+from postroad.ingress.overload import Overload
 from postroad.ingress.reception import Reception
 from postroad.listen import listening_socket
+from postroad.memory import available, resident, trim
 from postroad.metrics import MtaMetrics
 from postroad.settings.ingress import ListenerSettings
 from postroad.settings.mta import MtaSettings
+from postroad.smtp.parts import Budget
 from postroad.tenants.identities import read_identities
 from postroad.tenants.lockout import Lockout
 from postroad.watched import Reloader, WatchedFiles
@@ -33,11 +37,29 @@ class Entrance:
         KeyFileError, SettingsError: a file can't be used.
     """
 
-    def __init__(self, settings: MtaSettings, reception: Reception, *, metrics: MtaMetrics, log: Any) -> None:
+    def __init__(
+        self,
+        settings: MtaSettings,
+        reception: Reception,
+        *,
+        has_room: Callable[[], bool],
+        metrics: MtaMetrics,
+        log: Any,
+    ) -> None:
         self._settings = settings
         self._reception = reception
         self._metrics = metrics
         self._tenants = settings.all_tenants()
+        self._budget = Budget(settings.limits.unfinished_messages)
+        self._overload = Overload(
+            memory=settings.limits.memory or available() * 3 // 4,
+            resident=resident,
+            trim=trim,
+            has_room=has_room,
+            clock=asyncio.get_running_loop().time,
+        )
+        metrics.unfinished_octets.set_function(lambda: self._budget.used)
+        metrics.resident_octets.set_function(resident)
         self._reloader = Reloader(asyncio.get_running_loop(), log)
         self._authenticator = self._new_authenticator(log)
         self._certificates = {name: self._watched_certificate(item) for name, item in settings.listeners.items()}
@@ -58,6 +80,8 @@ class Entrance:
                 self._reception,
                 self._metrics,
                 tenants=self._tenants,
+                overload=self._overload,
+                budget=self._budget,
                 certificate=self._certificates[name],
                 authenticator=self._authenticator,
             )

@@ -10,6 +10,7 @@ from functools import lru_cache
 
 from postroad.ingress.authenticator import Authenticator
 from postroad.ingress.certificate import Certificate
+from postroad.ingress.overload import Overload
 from postroad.ingress.reception import Reception
 from postroad.ingress.session import IngressSession
 from postroad.metrics import MtaMetrics
@@ -17,9 +18,14 @@ from postroad.proxy.access import IpNetwork
 from postroad.settings.ingress import ListenerSettings, RelaySettings
 from postroad.smtp.events import CommandRefused, MessageReceived
 from postroad.smtp.limits import PLAIN, Offers, ServerLimits
+from postroad.smtp.parts import Budget
 from postroad.smtp.sasl import Credentials
 from postroad.smtp.server import ServerProtocol
+from postroad.tenants.lockout import network_of
 from postroad.tenants.tenant import Tenant
+
+_UNSENT_REPLIES = 1 << 17
+"""Octets of replies that the kernel holds for a client that doesn't take them."""
 
 
 class Listener:
@@ -34,6 +40,8 @@ class Listener:
         metrics: MtaMetrics,
         *,
         tenants: Mapping[str, Tenant],
+        overload: Overload,
+        budget: Budget,
         certificate: Certificate | None = None,
         authenticator: Authenticator | None = None,
     ) -> None:
@@ -45,7 +53,13 @@ class Listener:
         self._reception = reception
         self._metrics = metrics
         self._limits = ServerLimits(message_size=settings.max_message_size, recipients=settings.max_recipients)
+        self.message_timeout = float(settings.message_timeout)
+        self.min_rate = settings.min_rate
+        self._overload = overload
+        self._budget = budget
         self._sessions: set[IngressSession] = set()
+        self._by_client: dict[str, int] = {}
+        self._client_of = lru_cache(4096)(network_of)
         self._certificate = certificate
         self._authenticator = authenticator
         self._offers = Offers(
@@ -66,7 +80,9 @@ class Listener:
 
     async def start(self, listener: socket.socket) -> None:
         """Accept from now on."""
-        self._interval = min(1.0, self.timeout / 4)
+        # Accepted connections have it too: a client that reads no replies doesn't fill the kernel's memory either.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_REPLIES)
+        self._interval = min(1.0, self.timeout / 4, self.message_timeout / 4)
         self._clock = self.loop.call_later(self._interval, self._look_at_clock)
         self._server = await self.loop.create_server(lambda: IngressSession(self), sock=listener, backlog=1024)
 
@@ -81,6 +97,7 @@ class Listener:
             limits=self._limits,
             offers=PLAIN if probe else self._offers,
             secured=self._settings.tls == "implicit",
+            budget=self._budget,
         )
 
     @property
@@ -101,22 +118,45 @@ class Listener:
     def admit(self, session: IngressSession) -> bytes | None:
         """Count one more session; the reply that it gets instead if it isn't taken."""
         if self._draining or self._turning_away:
-            self._metrics.refused.labels("draining").inc()
-            return b"421 4.3.2 %s is shutting down, try again\r\n" % self._hostname.encode("ascii")
+            return self._refused("draining", b"4.3.2 %s is shutting down, try again" % self._hostname.encode("ascii"))
         if len(self._sessions) >= self._settings.max_sessions:
-            self._metrics.refused.labels("sessions").inc()
-            return b"421 4.3.2 too many connections, try again\r\n"
+            return self._refused("sessions", b"4.3.2 too many connections, try again")
+        if (shortage := self._overload.shortage()) is not None:
+            return self._refused(shortage.reason, shortage.text)
         self._sessions.add(session)
         return None
+
+    def admit_client(self, session: IngressSession) -> bytes | None:
+        """Count one more session of a client, whose address is known now; the reply that it gets if it isn't taken."""
+        client = self._client_of(session.peer)
+        sessions = self._by_client.get(client, 0)
+        if sessions >= self._settings.max_sessions_per_client:
+            return self._refused("client_sessions", b"4.7.0 too many connections from your address, try again")
+        self._by_client[client] = sessions + 1
+        session.client = client
+        return None
+
+    def _refused(self, reason: str, text: bytes) -> bytes:
+        self._metrics.refused_connections.labels(reason).inc()
+        return b"421 %s\r\n" % text
 
     def forget(self, session: IngressSession) -> None:
         """A session ended."""
         self._sessions.discard(session)
+        if client := session.client:
+            left = self._by_client[client] - 1
+            if left:
+                self._by_client[client] = left
+            else:
+                del self._by_client[client]
         if self._draining and not self._sessions:
             self._empty.set()
 
     def message_received(self, session: IngressSession, event: MessageReceived) -> None:
         """A session has a whole message."""
+        if self._overload.short_of_memory():
+            self._reception.refuse(session, "memory", b"452 4.3.1 short of memory, try again later")
+            return
         self._reception.receive(session, event, self._hostname)
 
     def header_refused(self, peer: str, reason: str) -> None:

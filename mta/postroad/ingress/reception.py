@@ -83,16 +83,16 @@ class Reception:
         try:
             message = self._message(event, session, hostname)
         except ContentRefused as refused:
-            self._refuse(session, refused.reason, refused.reply)
+            self.refuse(session, refused.reason, refused.reply)
             return
 
         def stored(error: SpoolError | None) -> None:
             if error is None:
                 self._stored(session, message, began)
             elif isinstance(error, SpoolFullError):
-                self._refuse(session, "full", b"452 4.3.1 no room to store the message, try again later")
+                self.refuse(session, "full", b"452 4.3.1 no room to store the message, try again later")
             else:
-                self._refuse(session, "spool", b"451 4.3.0 the message could not be stored, try again later")
+                self.refuse(session, "spool", b"451 4.3.0 the message could not be stored, try again later")
 
         self._spool.append(message, stored)
 
@@ -199,7 +199,8 @@ class Reception:
         )
         self._submit(message)
 
-    def _refuse(self, session: Submitter, reason: str, reply: bytes) -> None:
+    def refuse(self, session: Submitter, reason: str, reply: bytes) -> None:
+        """Don't take a session's message; the reply is without CRLF."""
         self._metrics.refused.labels(reason).inc()
         self._log.warning("refusal", peer=session.peer, reason=reason, reply=reply.decode())
         session.refuse(reply)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 _BUFFER_LIMIT = 1 << 18
 _HEADER_SECONDS = 10.0
 _HANDSHAKE_SECONDS = 30.0
+_LINGER_SECONDS = 10.0
+"""For a client to read the last words."""
 
 
 class IngressSession(asyncio.Protocol):
@@ -31,6 +33,7 @@ class IngressSession(asyncio.Protocol):
         "_stalled",
         "_tls",
         "_transport",
+        "client",
         "peer",
         "protocol",
     )
@@ -48,6 +51,8 @@ class IngressSession(asyncio.Protocol):
         # What came of a load balancer's PROXY header so far; None once the client is known.
         self._header: bytes | None = None
         self.peer = ""
+        self.client = ""
+        """What its sessions are counted by; empty before they are."""
         self.protocol: ServerProtocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -67,6 +72,11 @@ class IngressSession(asyncio.Protocol):
     def _begin(self, *, probe: bool) -> None:
         """Greet the client, whose address is known now."""
         self.protocol = self._listener.new_protocol(self.peer, probe=probe)
+        # A balancer probes for all its clients.
+        refusal = None if probe else self._listener.admit_client(self)
+        if refusal is not None:
+            self._turn_away(refusal)
+            return
         if self._listener.implicit_tls is not None:
             self._begin_tls(self._listener.implicit_tls)
         else:
@@ -82,6 +92,11 @@ class IngressSession(asyncio.Protocol):
         if self._transport is not None:
             if self._listener.implicit_tls is None:
                 self._transport.write(refusal)
+            self._close_transport()
+
+    def _close_transport(self) -> None:
+        if self._transport is not None:
+            self._deadline = self._listener.loop.time() + _LINGER_SECONDS
             self._transport.close()
 
     def _take_header(self, data: bytes) -> bytes:
@@ -101,7 +116,7 @@ class IngressSession(asyncio.Protocol):
         if header.source is not None:
             self.peer = str(header.source)
         self._begin(probe=header.source is None)
-        return rest
+        return rest if self._transport is not None and not self._transport.is_closing() else b""
 
     def data_received(self, data: bytes) -> None:
         """The client sent something."""
@@ -128,7 +143,7 @@ class IngressSession(asyncio.Protocol):
         except TlsError as error:
             if self._transport is not None:
                 self._transport.write(tls.data_to_send())
-                self._transport.close()
+            self._close_transport()
             if not began:
                 self._listener.tls_failed(self.peer, str(error))
             return b""
@@ -137,8 +152,8 @@ class IngressSession(asyncio.Protocol):
             if not self.protocol.secured:
                 self.handle(self.protocol.tls_established())
         self._flush()
-        if tls.closed and not said and self._transport is not None:
-            self._transport.close()
+        if tls.closed and not said:
+            self._close_transport()
         return said
 
     def eof_received(self) -> bool:
@@ -197,7 +212,7 @@ class IngressSession(asyncio.Protocol):
         if self._tls is not None:
             self._tls.close()
             self._transport.write(self._tls.data_to_send())
-        self._transport.close()
+        self._close_transport()
 
     def accept(self, queue_id: str) -> None:
         """Tell the client that its message is on disk."""
@@ -268,6 +283,11 @@ class IngressSession(asyncio.Protocol):
 
     def look_at_clock(self, now: float) -> None:
         """End what takes too long."""
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            if now >= self._deadline:
+                self.abort()
+            return
         if now >= self._deadline:
             if self._header is not None:
                 self._listener.header_refused(self.peer, "no PROXY header in time")
@@ -276,4 +296,9 @@ class IngressSession(asyncio.Protocol):
                 self._listener.tls_failed(self.peer, "no handshake in time")
                 self.abort()
             elif not self.protocol.awaits_answer:
+                self.handle(self.protocol.timeout())
+        elif self._content_since and not self.protocol.awaits_answer:
+            taken = now - self._content_since
+            slow = self.protocol.content_octets < taken * self._listener.min_rate
+            if taken >= self._listener.message_timeout and slow:
                 self.handle(self.protocol.timeout())

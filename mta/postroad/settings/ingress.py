@@ -67,9 +67,18 @@ class ListenerSettings(Settings):
     )
     hostname: HostName | None = Field(None, description="Name in banner and Received; the host's own if left out.")
     max_sessions: int = Field(2000, ge=1, le=100_000, description="Connections at a time; more get 421.")
+    max_sessions_per_client: int = Field(
+        1000, ge=1, le=100_000, description="Of one address, or of one /64 of IPv6, as the PROXY header has it."
+    )
     max_message_size: Size = option("50MiB", ge=1024, le=1 << 30, description="Announced as SIZE.")
     max_recipients: int = Field(1000, ge=100, le=50_000, description="Of one message (RFC 5321 4.5.3.1.8: 100).")
-    command_timeout: Duration = option("5m", ge=1, description="Silence between commands (RFC 5321 4.5.3.2.7: 5 min).")
+    command_timeout: Duration = option(
+        "5m", ge=1, description="For a whole command, and between the parts of a message (RFC 5321 4.5.3.2.7: 5 min)."
+    )
+    message_timeout: Duration = option(
+        "10m", ge=1, description="For a whole message; one that keeps to min_rate may take longer."
+    )
+    min_rate: Size = option("1KiB", description="Octets a second, on average, of a message that takes so long.")
     tls: Literal["none", "starttls", "implicit"] = Field(
         "none", description="TLS 1.2 or newer: offered by STARTTLS, or spoken from the begin (behind a PROXY header)."
     )
@@ -121,3 +130,16 @@ def tenant_problem(tenants: dict[str, TenantSettings]) -> str | None:
                 if other.name != name and other.owns(asked.encode()):
                     return f"{domain} is a domain of tenants {name} and {other.name}: leave it to one of them"
     return None
+
+
+class LimitsSettings(Settings):
+    """What all clients together may make the process hold."""
+
+    memory: Size | None = Field(
+        None,
+        description="Memory of the process above which connections get 421 and messages 452; three quarters of what "
+        "its cgroup or the host has if left out.",
+    )
+    unfinished_messages: Size = option(
+        "256MiB", ge=1 << 20, description="Octets of messages on their way in, all together; beyond them 452."
+    )

@@ -5,7 +5,14 @@ from pathlib import Path
 from pydantic import Field, model_validator
 
 from postroad.egress.source import Source
-from postroad.settings.ingress import AuthSettings, ListenerSettings, TenantName, TenantSettings, tenant_problem
+from postroad.settings.ingress import (
+    AuthSettings,
+    LimitsSettings,
+    ListenerSettings,
+    TenantName,
+    TenantSettings,
+    tenant_problem,
+)
 from postroad.settings.load import Settings, option
 from postroad.settings.units import (
     Address,
@@ -26,6 +33,7 @@ class SpoolSettings(Settings):
 
     path: Path = Field(description="Folder of the log; made if it is missing. One process a folder.")
     min_free: Size = option("32MiB", description="Free space below which mail is answered with 452.")
+    min_free_inodes: int = Field(100, ge=0, description="Free inodes below which it is; where they are limited at all.")
     segment_size: Size = option("64MiB", ge=1 << 16, le=1 << 30, description="Size of a file of the log.")
 
 
@@ -157,6 +165,7 @@ class MtaSettings(Settings):
     tenants: dict[TenantName, TenantSettings] = Field({}, description="[tenants.NAME]: whose mail is sent here.")
     auth: AuthSettings | None = Field(None, description="[auth]: who may send after AUTH.")
     spool: SpoolSettings = Field(description="[spool]: where accepted mail lies.")
+    limits: LimitsSettings = LimitsSettings()
     routing: RoutingSettings = RoutingSettings()
     egress: EgressSettings = EgressSettings()
     retry: RetrySettings = RetrySettings()
@@ -197,6 +206,16 @@ class MtaSettings(Settings):
                 raise ValueError(
                     f"dkim.keys: {key.domain} is no tenant's, so nothing would be signed with its key: add it to the "
                     "domains of a [tenants.NAME]"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _messages_can_come_in(self) -> "MtaSettings":
+        for name, listener in self.listeners.items():
+            if listener.max_message_size > self.limits.unfinished_messages:
+                raise ValueError(
+                    f"limits.unfinished_messages must be at least listeners.{name}.max_message_size, "
+                    f"{listener.max_message_size} octets: such a message could never come in"
                 )
         return self
 

@@ -51,6 +51,10 @@ class Intake:
         """Octets of the last chunk."""
         return self._chunk.size
 
+    def reserve(self, octets: int) -> bool:
+        """Whether there is room for so many octets about the message, before it comes."""
+        return self._parts.reserve(octets)
+
     def begin_data(self) -> None:
         """What follows ends with a dot."""
         self._chunked = False

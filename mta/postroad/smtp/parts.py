@@ -55,6 +55,13 @@ class Parts:
             self.no_room = True
             self._drop()
 
+    def reserve(self, octets: int) -> bool:
+        """Whether there is room for so many more octets about the message; they are counted with it."""
+        if not self._budget.take(octets):
+            return False
+        self._held += octets
+        return True
+
     def whole(self) -> bytes:
         """All of it; it stays counted until `clear`."""
         parts, self._parts = self._parts, []

@@ -2,6 +2,7 @@
 
 import base64
 import re
+import sys
 from collections.abc import Callable
 from enum import Enum, auto
 from typing import ClassVar
@@ -18,6 +19,8 @@ from postroad.smtp.transaction import Transaction
 from postroad.tenants.tenant import Tenant
 
 _HOST_NAME = re.compile(rb"[A-Za-z0-9._:\[\]-]{1,255}")
+_RECIPIENT_OCTETS = 200
+"""About what a recipient takes beside its address."""
 _HTTP = frozenset((b"GET", b"POST", b"PUT", b"CONNECT", b"OPTIONS", b"HEAD"))
 
 
@@ -51,7 +54,7 @@ class ServerProtocol:
         may_relay: whether this peer may send mail to others at all (`relay_from`).
         tenant: whose mail it is; None if it is nobody's, and may be from any domain.
         secured: TLS protects the connection from its begin.
-        budget: what unfinished messages of all connections may hold.
+        budget: what unfinished messages of all connections may hold; without one as much as they like.
     """
 
     __slots__ = (
@@ -95,7 +98,7 @@ class ServerProtocol:
         self._offers = offers
         self._state = _State.COMMAND
         self._lines = LineBuffer(limits.line)
-        self._intake = Intake(limits.message_size, budget or Budget(2 * limits.message_size))
+        self._intake = Intake(limits.message_size, budget or Budget(sys.maxsize))
         self._transaction: Transaction | None = None
         self._exchange: Exchange | None = None
         self._out: list[bytes] = [b"220 %s ESMTP Postroad\r\n" % self._hostname]
@@ -400,7 +403,10 @@ class ServerProtocol:
             raise CommandError(b"503 5.5.1 RCPT comes before BDAT")
         if len(transaction.recipients) >= self._limits.recipients:
             raise CommandError(b"452 4.5.3 too many recipients")
-        transaction.add(parse_rcpt(argument, smtputf8=transaction.mail.smtputf8))
+        recipient = parse_rcpt(argument, smtputf8=transaction.mail.smtputf8)
+        if not self._intake.reserve(len(argument) + _RECIPIENT_OCTETS):
+            raise CommandError(b"452 4.3.1 too much mail is on its way here, try again later")
+        transaction.add(recipient)
         self._out.append(b"250 2.1.5 Ok\r\n")
 
     def _data(self, argument: bytes) -> None:

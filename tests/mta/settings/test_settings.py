@@ -87,7 +87,7 @@ def test_everything_wrong_is_told_at_once_with_file_key_value_and_remedy(tmp_pat
         f'{path}: listeners.in.relay_from[0] = "127.0.0.1/8": must be a network without '
         'host bits: "127.0.0.0/8" is the one around it, or { network = "10.1.0.0/16", tenant = "NAME" }',
         f"{path}: spool.path: missing; Folder of the log; made if it is missing. One process a folder.",
-        f"{path}: spool.pth: unknown key; known here: min_free, path, segment_size",
+        f"{path}: spool.pth: unknown key; known here: min_free, min_free_inodes, path, segment_size",
         f'{path}: retry.max_age = "3 weeks": must be a duration such as "30s", "20m", "1h30m" or "5d"',
     ]
 

@@ -90,14 +90,17 @@ def test_bare_line_endings_are_refused(content: bytes) -> None:
 
 
 def test_unfinished_messages_share_what_they_may_hold() -> None:
-    budget = Budget(100)
+    budget = Budget(2000)
     first, second = server(budget), server(budget)
-    first.receive(b"BDAT 80\r\n" + b"x" * 80)
-    second.receive(b"DATA\r\n" + b"x" * 50 + b"\r\n.\r\n")
+    first.receive(b"BDAT 1000\r\n" + b"x" * 1000)
+    second.receive(b"DATA\r\n" + b"x" * 800 + b"\r\n.\r\n")
     assert replies(second)[-1].startswith("452 4.3.1")
+    second.receive(b"MAIL FROM:<a@x.test>\r\n" + b"RCPT TO:<b@y.test>\r\n" * 10)
+    assert [reply[:3] for reply in replies(second)] == ["250"] * 4 + ["452"] * 7
     first.closed()
+    second.receive(b"RSET\r\n")
     assert budget.used == 0
-    second.receive(OPENING[8:] + b"DATA\r\n" + b"x" * 50 + b"\r\n.\r\n")
+    second.receive(OPENING[8:] + b"DATA\r\n" + b"x" * 800 + b"\r\n.\r\n")
     second.accept("1")
     assert replies(second)[-1].startswith("250")
     assert budget.used == 0
