@@ -3,7 +3,7 @@
 import argparse
 import gc
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -29,21 +29,31 @@ def run_daemon(
     load: Callable[[Path], S],
     serve: Callable[[S], Coroutine[Any, Any, None]],
     arguments: list[str] | None,
+    *,
+    more: Mapping[str, tuple[str, Callable[[], int]]] | None = None,
 ) -> int:
-    """Run `NAME run|check --config FILE`; the exit status. What is wrong is told in one line a problem."""
+    """Run `NAME run|check --config FILE`; the exit status. What is wrong is told in one line a problem.
+
+    Args:
+        more: further commands, with what they do, and the function that does it.
+    """
     parser = argparse.ArgumentParser(prog=name, description=description)
     parser.add_argument("--version", action="version", version=f"%(prog)s {this_build().version}")
     commands = parser.add_subparsers(dest="command", required=True)
     for command, text in (("run", "serve until SIGTERM"), ("check", "check the configuration, start nothing")):
         options = commands.add_parser(command, help=text, description=text)
         options.add_argument("--config", type=Path, required=True, metavar="FILE")
+    for command, (text, _) in (more or {}).items():
+        commands.add_parser(command, help=text, description=text)
     chosen = parser.parse_args(arguments)
+    if more and chosen.command in more:
+        return more[chosen.command][1]()
     try:
         settings = load(chosen.config)
         if chosen.command == "check":
             print(f"{chosen.config}: good")
             return 0
-        _settle_collector()
+        settle_collector()
         uvloop.run(serve(settings))
     except (SettingsError, KeyFileError) as error:
         print(error, file=sys.stderr)
@@ -54,7 +64,7 @@ def run_daemon(
     return 0
 
 
-def _settle_collector() -> None:
+def settle_collector() -> None:
     """Have the garbage collector look at new objects, and seldom.
 
     A queue is many objects that stay, and hardly any cycles: at the interpreter's own thresholds the collector took 4 %

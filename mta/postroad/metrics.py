@@ -18,9 +18,28 @@ class MtaMetrics:
         self.received = Counter("postroad_mta_received_messages", "Messages accepted with 250.", registry=registry)
         self.received_octets = Counter("postroad_mta_received_bytes", "Octets of accepted messages.", registry=registry)
         self.refused = Counter("postroad_mta_refused_messages", "Messages refused.", ["reason"], registry=registry)
+        self.refused_connections = Counter(
+            "postroad_mta_refused_connections", "Connections of clients that got 421 at once.", ["reason"],
+            registry=registry,
+        )  # fmt: skip
+        self.unfinished_octets = Gauge(
+            "postroad_mta_unfinished_message_bytes", "Octets of messages on their way in.", registry=registry
+        )
+        self.resident_octets = Gauge("postroad_mta_resident_bytes", "Memory that the process holds.", registry=registry)
         self.refused_commands = Counter(
             "postroad_mta_refused_commands", "SMTP commands refused.", ["class"], registry=registry
         )
+        self.authentications = Counter(
+            "postroad_mta_authentications", "AUTH attempts, by what became of them.", ["outcome"], registry=registry
+        )
+        self.certificate_expiry = Gauge(
+            "postroad_mta_tls_certificate_expiry_timestamp_seconds",
+            "Unix time at which a listener's certificate ends.", ["listener"], registry=registry,
+        )  # fmt: skip
+        self.tls_failures = Counter(
+            "postroad_mta_tls_failures", "Connections of clients that ended in the TLS handshake.", ["listener"],
+            registry=registry,
+        )  # fmt: skip
         outcomes = Counter(
             "postroad_mta_recipients", "Answers for recipients: one per recipient and attempt.", ["outcome"],
             registry=registry,

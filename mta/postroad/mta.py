@@ -26,6 +26,7 @@ from postroad.egress.hosts import HostMemory
 from postroad.egress.site import EgressPolicy, Site
 from postroad.egress.watchdog import DeliveryWatchdog
 from postroad.ingress.doors import Doors
+from postroad.ingress.entrance import Entrance
 from postroad.ingress.listener import Listener
 from postroad.ingress.reception import Reception
 from postroad.listen import Ports
@@ -69,7 +70,7 @@ class Mta:
     Construction takes the spool and reads its log; `run` serves until SIGTERM.
 
     Raises:
-        SpoolInUseError, OSError, KeyFileError: as their parts do.
+        SpoolInUseError, OSError, KeyFileError, SettingsError: as their parts do.
     """
 
     def __init__(self, settings: MtaSettings, log: Any) -> None:
@@ -88,6 +89,7 @@ class Mta:
             fatal=self._disk_failed,
             segment_size=settings.spool.segment_size,
             min_free=settings.spool.min_free,
+            min_free_inodes=settings.spool.min_free_inodes,
         )
         retry = settings.retry
         self.dispatcher = Dispatcher(
@@ -102,6 +104,9 @@ class Mta:
         )
         self._watchdog = DeliveryWatchdog(self.dispatcher.sites, metrics=self.metrics, log=log)
         self._reception = Reception(self.spool, self._submit, keys=keys, metrics=self.metrics, log=log)
+        self._entrance = Entrance(
+            settings, self._reception, has_room=self.spool.has_room, metrics=self.metrics, log=log
+        )
         self._listeners: list[Listener] = []
         identity = SpoolIdentity(settings.spool.path)
         self.drainer = self._new_drainer(identity)
@@ -231,15 +236,13 @@ class Mta:
         """Set the gauges that are cheaper read than kept."""
         self.metrics.spool_octets.set(self.spool.octets)
         self.metrics.commits.set(self.spool.commits)
+        self.metrics.sessions.labels("in").set(sum(listener.sessions for listener in self._listeners))
         self.metrics.sessions.labels("out").set(self._budget.used)
 
     async def _start_listeners(self, sockets: Sequence[socket.socket]) -> None:
         # A retiring worker has none.
-        for settings, listening in zip(self._settings.listeners.values(), sockets, strict=bool(sockets)):
-            hostname = settings.hostname or self._hostname
-            listener = Listener(settings, hostname, self._reception, self.metrics)
-            await listener.start(listening)
-            self._listeners.append(listener)
+        if sockets:
+            self._listeners.extend(await self._entrance.open(sockets, self._hostname))
 
     def _take_up(self) -> None:
         """Put what the log held into the queue."""
@@ -263,6 +266,7 @@ class Mta:
             *(listener.drain(grace) for listener in self._listeners),
             self.dispatcher.drain(grace, TIMEOUTS["dot"]),
         )
+        self._entrance.close()
         await self.spool.close()
         self._log.info("stopped", queued=len(self.dispatcher.messages), seconds=round(time.monotonic() - began, 3))
 

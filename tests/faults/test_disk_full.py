@@ -58,7 +58,10 @@ def test_a_full_disk_answers_452_and_loses_nothing(
 
 
 def accepts(mta: MtaDaemon) -> bool:
-    with smtplib.SMTP("127.0.0.1", mta.port) as client, contextlib.suppress(smtplib.SMTPDataError):
+    with (
+        contextlib.suppress(smtplib.SMTPDataError, smtplib.SMTPConnectError),
+        smtplib.SMTP("127.0.0.1", mta.port) as client,
+    ):
         client.sendmail("a@x.test", ["b@y.test"], f"X-Id: after\n\n{'x' * 20000}\n")
         return True
     return False
@@ -68,11 +71,31 @@ def test_too_little_free_space_refuses_mail_and_takes_readiness_away(
     small_disk: Path, new_mta: Callable[..., MtaDaemon], new_host: Callable[..., ScriptedHost]
 ) -> None:
     mta = new_mta(smart_host=new_host().port, spool=str(small_disk / "spool"), min_free="600kB")
-    (small_disk / "other").write_bytes(b"x" * 500_000)
-    wait_until(lambda: not mta.ready())
-    with smtplib.SMTP("127.0.0.1", mta.port) as client, pytest.raises(smtplib.SMTPDataError, match="452"):
+    with smtplib.SMTP("127.0.0.1", mta.port) as client:
         client.sendmail("a@x.test", ["b@y.test"], "x\n")
+        (small_disk / "other").write_bytes(b"x" * 500_000)
+        wait_until(lambda: not mta.ready())
+        with pytest.raises(smtplib.SMTPDataError, match="452"):
+            client.sendmail("a@x.test", ["b@y.test"], "x\n")
+    with pytest.raises(smtplib.SMTPConnectError, match="no room to store messages"):
+        smtplib.SMTP("127.0.0.1", mta.port)
     (small_disk / "other").unlink()
     wait_until(mta.ready)
     with smtplib.SMTP("127.0.0.1", mta.port) as client:
         client.sendmail("a@x.test", ["b@y.test"], "x\n")
+
+
+def test_too_few_inodes_refuse_mail(
+    small_disk: Path, new_mta: Callable[..., MtaDaemon], new_host: Callable[..., ScriptedHost]
+) -> None:
+    mta = new_mta(smart_host=new_host().port, spool=str(small_disk / "spool"))
+    subprocess.run(["mount", "-o", "remount,nr_inodes=150", str(small_disk)], check=True)
+    assert accepts(mta)
+    for number in range(100):
+        (small_disk / str(number)).touch()
+    wait_until(lambda: not mta.ready())
+    assert not accepts(mta)
+    for number in range(100):
+        (small_disk / str(number)).unlink()
+    wait_until(mta.ready)
+    assert accepts(mta)

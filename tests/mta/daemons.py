@@ -129,7 +129,9 @@ class MtaDaemon(Daemon):
         spool: str = "./spool",
         min_free: str = "0B",
         relay_from: str = "127.0.0.0/8",
+        tenant: str = "",
         proxy_from: str = "",
+        listener: str = "",
         more: str = "",
         **options: Any,
     ) -> None:
@@ -138,12 +140,14 @@ class MtaDaemon(Daemon):
         routing = f'smart_host = "127.0.0.1:{smart_host}"' if smart_host is not None else ""
         if mx_port is not None:
             routing = f"port = {mx_port}"
+        entry = f'{{ network = "{relay_from}", tenant = "{tenant}" }}' if tenant else f'"{relay_from}"'
         balancers = f'proxy_from = ["{proxy_from}"]' if proxy_from else ""
         config = f"""
 [listeners.submission]
 address = "127.0.0.1:{self.port}"
-relay_from = ["{relay_from}"]
+relay_from = [{entry}]
 {balancers}
+{listener}
 hostname = "mta.test"
 [spool]
 path = "{spool}"

@@ -232,6 +232,6 @@ def test_check_tells_a_good_file_from_a_bad_one(tmp_path: Path) -> None:
     assert bad.returncode == 78
     assert bad.stderr.splitlines() == [
         f"{good.config}: spool: missing; [spool]: where accepted mail lies.",
-        f"{good.config}: spol: unknown key; known here: admin, dkim, dns, drain, egress, listeners, notices, "
-        "retry, routing, shutdown, spool",
+        f"{good.config}: spol: unknown key; known here: admin, auth, dkim, dns, drain, egress, limits, listeners, "
+        "notices, retry, routing, shutdown, spool, tenants, workers",
     ]

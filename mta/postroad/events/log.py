@@ -31,6 +31,8 @@ class EventLog:
         self._scheduled: asyncio.AbstractEventLoop | None = None
         self.lost = 0
         """Lines that couldn't be written since the last that was."""
+        self.always: dict[str, Any] = {}
+        """Facts that every line has from now on."""
         self._second = ""
         self._prefix = ""
 
@@ -93,6 +95,7 @@ class EventLog:
         if second != self._second:
             self._prefix = time.strftime("%Y-%m-%dT%H:%M:%S.", time.gmtime(int(second)))
             self._second = second
+        facts |= self.always
         facts["event"] = event
         facts["level"] = level
         facts["timestamp"] = self._prefix + micros[-6:] + "Z"

@@ -5,8 +5,19 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+from postroad.content.authors import AuthorsError, author_domains
 from postroad.content.dkim import DkimKey
-from postroad.content.headers import MAX_HOPS, DateStamp, HeaderFacts, from_domain, inspect, received_field
+from postroad.content.headers import (
+    MAX_HOPS,
+    CampaignError,
+    DateStamp,
+    HeaderFacts,
+    campaign_of,
+    inspect,
+    plain_header,
+    received_field,
+    without_fields,
+)
 from postroad.metrics import MtaMetrics
 from postroad.smtp.content import dot_unstuff
 from postroad.smtp.events import CommandRefused, MessageReceived
@@ -14,6 +25,7 @@ from postroad.smtp.server import ServerProtocol
 from postroad.spool.errors import SpoolError, SpoolFullError
 from postroad.spool.log import Spool
 from postroad.spool.message import Delivery, Message, group_recipients
+from postroad.tenants.tenant import Tenant
 
 
 class Submitter(Protocol):
@@ -29,11 +41,20 @@ class Submitter(Protocol):
         """Answer something else."""
 
 
+class ContentRefused(Exception):  # noqa: N818  named for what happened, as the events are
+    """A message isn't taken for what it says; the reply tells why."""
+
+    def __init__(self, reason: str, reply: bytes) -> None:
+        super().__init__(reply.decode("ascii"))
+        self.reason = reason
+        self.reply = reply
+
+
 class Reception:
     """Adds what a submission server adds, stores, and only then accepts.
 
-    Whoever `relay_from` lists is trusted with every sender address, and a message is signed for the domain of its
-    From if there is a key for it. (Named limit: there are no tenants yet.)
+    A tenant's mail must be from domains that it owns, by its From as by its MAIL FROM, and is signed with their
+    keys. Mail of no tenant is relayed as it is.
 
     Args:
         submit: takes a message that is on disk.
@@ -59,20 +80,19 @@ class Reception:
     def receive(self, session: Submitter, event: MessageReceived, hostname: str) -> None:
         """Take a message; the session gets its answer once the message is durable, or at once if it is refused."""
         began = self._loop.time()
-        content = event.content
-        facts = inspect(content)
-        if facts.hops > MAX_HOPS:
-            self._refuse(session, "loop", b"554 5.4.6 too many hops: the message is in a loop")
+        try:
+            message = self._message(event, session, hostname)
+        except ContentRefused as refused:
+            self.refuse(session, refused.reason, refused.reply)
             return
-        message = self._message(event, session, facts, hostname)
 
         def stored(error: SpoolError | None) -> None:
             if error is None:
                 self._stored(session, message, began)
             elif isinstance(error, SpoolFullError):
-                self._refuse(session, "full", b"452 4.3.1 no room to store the message, try again later")
+                self.refuse(session, "full", b"452 4.3.1 no room to store the message, try again later")
             else:
-                self._refuse(session, "spool", b"451 4.3.0 the message could not be stored, try again later")
+                self.refuse(session, "spool", b"451 4.3.0 the message could not be stored, try again later")
 
         self._spool.append(message, stored)
 
@@ -86,36 +106,52 @@ class Reception:
         """Note that a load balancer's connection was closed for want of a PROXY header."""
         self._log.warning("proxy_header", peer=peer, reason=reason)
 
-    def _message(self, event: MessageReceived, session: Submitter, facts: HeaderFacts, hostname: str) -> Message:
+    def tls_failed(self, peer: str, reason: str) -> None:
+        """Note that a TLS handshake came to nothing."""
+        self._log.warning("tls_failed", peer=peer, reason=reason)
+
+    def _message(self, event: MessageReceived, session: Submitter, hostname: str) -> Message:
+        """The message as it is stored. Raises ContentRefused."""
         now = time.time()
         envelope = event.envelope
+        protocol = session.protocol
+        tenant = protocol.tenant
+        content = plain_header(event.content)
+        facts = inspect(content)
+        if facts.hops > MAX_HOPS:
+            raise ContentRefused("loop", b"554 5.4.6 too many hops: the message is in a loop")
+        authors = _authors(tenant, facts) if tenant is not None else ()
+        try:
+            campaign = campaign_of(content, facts)
+        except CampaignError as error:
+            raise ContentRefused("campaign", b"550 5.6.0 %s" % str(error).encode("ascii")) from None
+        if facts.campaigns:
+            content = without_fields(content, facts.campaigns)
         id = self._spool.next_id()
         queue_id = f"{id:x}"
-        pieces = self._added_fields(event.content, facts, queue_id, hostname, now)
         recipients = envelope.recipients
-        protocol = session.protocol
-        pieces.insert(
-            0,
-            received_field(
-                helo=protocol.helo,
-                peer=session.peer,
-                hostname=hostname,
-                protocol="ESMTP" if protocol.extended else "SMTP",
-                queue_id=queue_id,
-                recipient=recipients[0] if len(recipients) == 1 else None,
-                date=self._date(now),
-            ),
+        received = received_field(
+            helo=protocol.helo,
+            peer=session.peer,
+            hostname=hostname,
+            protocol=protocol.with_protocol(smtputf8=envelope.smtputf8),
+            queue_id=queue_id,
+            recipient=recipients[0] if len(recipients) == 1 else None,
+            date=self._date(now),
         )
-        prefix = b"".join(pieces)
+        added = self._missing_fields(content, facts, queue_id, hostname, now)
+        prefix = b"".join((received, *self._signatures(authors, added, content, now), *added))
         message = Message(
             id,
             now,
             envelope.sender,
             recipients,
-            len(prefix) + len(event.content),
+            len(prefix) + len(content),
             envelope.eight_bit,
             envelope.smtputf8,
-            content=(prefix, event.content),
+            content=(prefix, content),
+            tenant=tenant.name if tenant is not None else "",
+            campaign=campaign,
             dsn=envelope.dsn,
         )
         message.deliveries = [
@@ -123,10 +159,10 @@ class Reception:
         ]
         return message
 
-    def _added_fields(
+    def _missing_fields(
         self, content: bytes, facts: HeaderFacts, queue_id: str, hostname: str, now: float
     ) -> list[bytes]:
-        """Fields that a submission server adds where they are missing (RFC 6409 8.2, 8.3), and signatures."""
+        """Fields that a submission server adds where they are missing (RFC 6409 8.2, 8.3)."""
         added: list[bytes] = []
         if not facts.has_message_id:
             added.append(b"Message-ID: <%s@%s>\r\n" % (queue_id.encode(), hostname.encode()))
@@ -134,12 +170,15 @@ class Reception:
             added.append(b"Date: %s\r\n" % self._date(now))
         if not facts.begins_with_field and not content.startswith(b"\r\n"):
             added.append(b"\r\n")  # a message without a header: what came is all body
-        if self._keys:
-            whole = b"".join((*added, dot_unstuff(content)))
-            domain = from_domain(whole)
-            for key in self._keys.get(domain, ()) if domain else ():
-                added.insert(0, key.sign(whole, now=now))
         return added
+
+    def _signatures(self, authors: tuple[bytes, ...], added: list[bytes], content: bytes, now: float) -> list[bytes]:
+        """A signature with each key of each author's domain."""
+        keys = [key for domain in authors for key in self._keys.get(domain, ())]
+        if not keys:
+            return []
+        whole = b"".join((*added, dot_unstuff(content)))
+        return [key.sign(whole, now=now) for key in keys]
 
     def _stored(self, session: Submitter, message: Message, began: float) -> None:
         session.accept(message.queue_id)
@@ -153,10 +192,32 @@ class Reception:
             sender=message.sender.decode("utf-8", "replace"),
             recipients=[recipient.decode("utf-8", "replace") for recipient in message.recipients],
             size=message.size,
+            tenant=message.tenant,
+            campaign=message.campaign,
+            identity=session.protocol.identity,
+            tls=session.protocol.secured,
         )
         self._submit(message)
 
-    def _refuse(self, session: Submitter, reason: str, reply: bytes) -> None:
+    def refuse(self, session: Submitter, reason: str, reply: bytes) -> None:
+        """Don't take a session's message; the reply is without CRLF."""
         self._metrics.refused.labels(reason).inc()
         self._log.warning("refusal", peer=session.peer, reason=reason, reply=reply.decode())
         session.refuse(reply)
+
+
+def _authors(tenant: Tenant, facts: HeaderFacts) -> tuple[bytes, ...]:
+    """The domains of From, in lower case. Raises ContentRefused unless they are all the tenant's own."""
+    if len(facts.authors) != 1:
+        found = b"several From fields" if facts.authors else b"no From field"
+        raise ContentRefused("author", b"550 5.7.1 %s: a tenant's message has exactly one (RFC 5322 3.6)" % found)
+    try:
+        domains = author_domains(facts.authors[0])
+    except AuthorsError as error:
+        raise ContentRefused(
+            "author", b"550 5.7.1 the From field doesn't say who wrote this: %s" % str(error).encode("ascii")
+        ) from None
+    for domain in domains:
+        if not tenant.owns(domain):
+            raise ContentRefused("author", tenant.refusal(domain))
+    return tuple(dict.fromkeys(domain.lower() for domain in domains))

@@ -2,7 +2,7 @@
 
 import tomllib
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 import pydantic
 
@@ -64,6 +64,8 @@ def _problem(path: Path, item: Any, model: type[pydantic.BaseModel]) -> str:
             wanted = str(item["msg"]).removeprefix("Input ").removeprefix("should be ")
     if not where:
         return f"{path}: {wanted}"
+    if item["type"] == "value_error" and isinstance(item["input"], dict):
+        return f"{path}: {where}: {wanted}"  # of several keys together
     return f"{path}: {where} = {_shown(item['input'])}: must be {wanted.removeprefix('must be ')}"
 
 
@@ -81,10 +83,11 @@ def _model_at(model: Any, loc: tuple[Any, ...]) -> Any:
             if field is None:
                 return None
             model = field.annotation
-        else:  # a dict or list of models: its last argument is what it holds
-            model = getattr(model, "__args__", (None,))[-1]
-            if model is Ellipsis:
-                return None
+        else:  # a dict, list or tuple of models: its last argument is what it holds
+            held = [item for item in getattr(model, "__args__", (None,)) if item is not Ellipsis]
+            model = held[-1]
+        if get_origin(model) is Annotated:
+            model = get_args(model)[0]
     return model if isinstance(model, type) and issubclass(model, pydantic.BaseModel) else _optional(model)
 
 

@@ -5,6 +5,14 @@ from pathlib import Path
 from pydantic import Field, model_validator
 
 from postroad.egress.source import Source
+from postroad.settings.ingress import (
+    AuthSettings,
+    LimitsSettings,
+    ListenerSettings,
+    TenantName,
+    TenantSettings,
+    tenant_problem,
+)
 from postroad.settings.load import Settings, option
 from postroad.settings.units import (
     Address,
@@ -13,26 +21,11 @@ from postroad.settings.units import (
     HostName,
     Listen,
     NamedEndpoint,
-    Network,
     NetworkAddress,
     Server,
     Size,
 )
-
-
-class ListenerSettings(Settings):
-    """A port where mail comes in."""
-
-    address: Listen = Field(description='Where to listen: "address:port" or "systemd:NAME".')
-    relay_from: tuple[Network, ...] = Field((), description="Networks whose hosts may send; nobody else may.")
-    proxy_from: tuple[Network, ...] = Field(
-        (), description="Load balancers: their connections begin with a PROXY header, whose address is the one judged."
-    )
-    hostname: HostName | None = Field(None, description="Name in banner and Received; the host's own if left out.")
-    max_sessions: int = Field(2000, ge=1, le=100_000, description="Connections at a time; more get 421.")
-    max_message_size: Size = option("50MiB", ge=1024, le=1 << 30, description="Announced as SIZE.")
-    max_recipients: int = Field(1000, ge=100, le=50_000, description="Of one message (RFC 5321 4.5.3.1.8: 100).")
-    command_timeout: Duration = option("5m", ge=1, description="Silence between commands (RFC 5321 4.5.3.2.7: 5 min).")
+from postroad.tenants.tenant import Tenant
 
 
 class SpoolSettings(Settings):
@@ -40,6 +33,7 @@ class SpoolSettings(Settings):
 
     path: Path = Field(description="Folder of the log; made if it is missing. One process a folder.")
     min_free: Size = option("32MiB", description="Free space below which mail is answered with 452.")
+    min_free_inodes: int = Field(100, ge=0, description="Free inodes below which it is; where they are limited at all.")
     segment_size: Size = option("64MiB", ge=1 << 16, le=1 << 30, description="Size of a file of the log.")
 
 
@@ -146,7 +140,7 @@ class NoticeSettings(Settings):
 class DkimKeySettings(Settings):
     """A key that signs a domain's mail."""
 
-    domain: HostName = Field(description="Mail whose From is of this domain is signed.")
+    domain: HostName = Field(description="Mail whose From is of this domain, which a tenant owns, is signed.")
     selector: HostName = Field(description="The key is published at <selector>._domainkey.<domain>.")
     file: Path = Field(description="PEM file with an RSA (1024 bits at least) or Ed25519 private key.")
 
@@ -204,7 +198,10 @@ class MtaSettings(Settings):
         1, ge=1, le=64, description="Processes, one for each core; each has a part of the spool and of every limit."
     )
     listeners: dict[str, ListenerSettings] = Field(min_length=1, description="[listeners.NAME]: where mail comes in.")
+    tenants: dict[TenantName, TenantSettings] = Field({}, description="[tenants.NAME]: whose mail is sent here.")
+    auth: AuthSettings | None = Field(None, description="[auth]: who may send after AUTH.")
     spool: SpoolSettings = Field(description="[spool]: where accepted mail lies.")
+    limits: LimitsSettings = LimitsSettings()
     routing: RoutingSettings = RoutingSettings()
     egress: EgressSettings = EgressSettings()
     retry: RetrySettings = RetrySettings()
@@ -222,3 +219,43 @@ class MtaSettings(Settings):
         if len(set(fixed)) < len(fixed):
             raise ValueError("two listeners (admin included) have the same address")
         return self
+
+    @model_validator(mode="after")
+    def _tenants_fit(self) -> "MtaSettings":
+        if (problem := tenant_problem(self.tenants)) is not None:
+            raise ValueError(problem)
+        for name, listener in self.listeners.items():
+            if listener.auth != "none" and self.auth is None:
+                raise ValueError(f'listeners.{name}.auth = "{listener.auth}" needs [auth] with the file of identities')
+            networks = [entry.network for entry in listener.relay_from]
+            for number, entry in enumerate(listener.relay_from):
+                if entry.network in networks[:number]:
+                    raise ValueError(f"listeners.{name}.relay_from: {entry.network} is there twice")
+                if entry.tenant is not None and entry.tenant not in self.tenants:
+                    known = ", ".join(sorted(self.tenants)) or "none"
+                    raise ValueError(
+                        f"listeners.{name}.relay_from: {entry.network} names tenant {entry.tenant}, and there is no "
+                        f"[tenants.{entry.tenant}]; known here: {known}"
+                    )
+        tenants = self.all_tenants()
+        for key in self.dkim.keys:
+            if not any(tenant.owns(key.domain.encode()) for tenant in tenants.values()):
+                raise ValueError(
+                    f"dkim.keys: {key.domain} is no tenant's, so nothing would be signed with its key: add it to the "
+                    "domains of a [tenants.NAME]"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _messages_can_come_in(self) -> "MtaSettings":
+        for name, listener in self.listeners.items():
+            if listener.max_message_size > self.limits.unfinished_messages:
+                raise ValueError(
+                    f"limits.unfinished_messages must be at least listeners.{name}.max_message_size, "
+                    f"{listener.max_message_size} octets: such a message could never come in"
+                )
+        return self
+
+    def all_tenants(self) -> dict[str, Tenant]:
+        """The tenants by name."""
+        return {name: Tenant.of(name, item.domains) for name, item in self.tenants.items()}

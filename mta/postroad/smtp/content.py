@@ -1,21 +1,23 @@
-"""Content: what comes between 354 and the final dot."""
+"""Content: what comes between 354 and the final dot, or in chunks."""
+
+from postroad.smtp.parts import Parts
 
 _END = b"\r\n.\r\n"
+FINAL_DOT = 3
+"""Octets of the final dot and its CRLF, which `Parts` hold with a message."""
 
 
 class ContentReader:
-    """Collects one message up to the final dot (RFC 5321 4.1.1.4), and no more than `limit` octets of it."""
+    """Finds the final dot of DATA (RFC 5321 4.1.1.4); what comes before goes into `parts`, and the dot with it."""
 
-    __slots__ = ("_chunks", "_size", "_tail", "limit")
+    __slots__ = ("_parts", "_tail")
 
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
         self.start()
 
     def start(self) -> None:
         """A new message begins."""
-        self._chunks: list[bytes] = []
-        self._size = 0
         # DATA's own CRLF counts: a dot on the first line ends an empty message.
         self._tail = b"\r\n"
 
@@ -31,27 +33,54 @@ class ContentReader:
         else:
             end = data.find(_END)
             if end < 0:
-                self._add(data)
+                self._parts.add(data)
                 self._tail = data[-4:] if len(data) >= 4 else (tail + data)[-4:]
                 return None
             cut = end + 5
-        self._add(data[:cut])
+        self._parts.add(data[:cut])
         return data[cut:]
 
-    def take(self) -> bytes | None:
-        """The finished message, dot-stuffed as it came, without the final dot; None if it passed the limit."""
-        chunks, self._chunks = self._chunks, []
-        if self._size > self.limit + 3:
-            return None
-        content = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-        return content[:-3]
+    def content(self) -> bytes:
+        """The finished message, dot-stuffed as it came, without the final dot."""
+        return self._parts.whole()[:-FINAL_DOT]
 
-    def _add(self, data: bytes) -> None:
-        self._size += len(data)
-        if self._size > self.limit + 3:
-            self._chunks.clear()
-        else:
-            self._chunks.append(data)
+
+class ChunkReader:
+    """Counts the octets of a BDAT chunk (RFC 3030 2), which has no final dot and isn't dot-stuffed."""
+
+    __slots__ = ("_left", "_parts", "last", "size")
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts: Parts = parts
+        self._left = 0
+        self.size = 0
+        self.last = False
+        """It ends the message."""
+
+    def start(self, size: int, *, last: bool) -> None:
+        """A chunk begins."""
+        self.size = self._left = size
+        self.last = last
+
+    def feed(self, data: bytes, *, keep: bool) -> bytes | None:
+        """Take octets, or only count them; what follows the chunk once all of it came, None before."""
+        left = self._left
+        if left > len(data):
+            self._left = left - len(data)
+            if keep and data:
+                self._parts.add(data)
+            return None
+        self._left = 0
+        if keep and left:
+            self._parts.add(data[:left])
+        return data[left:]
+
+    def content(self) -> bytes:
+        """The finished message in the wire form of DATA: dot-stuffed, and its last line ended."""
+        content = self._parts.whole()
+        if content and not content.endswith(b"\r\n"):
+            content += b"\r\n"
+        return dot_stuff(content)
 
 
 def dot_stuff(content: bytes) -> bytes:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from postroad.smtp.envelope import Envelope
 from postroad.smtp.replies import Reply
+from postroad.smtp.sasl import Credentials
 from postroad.smtp.transaction import Transaction
 
 
@@ -31,7 +32,19 @@ class SessionEnded:
     """Send what is left, then close the connection."""
 
 
-ServerEvent = MessageReceived | CommandRefused | SessionEnded
+@dataclass(frozen=True, slots=True)
+class TlsBegins:
+    """The client was told 220: all that follows is TLS; call `tls_established` once the handshake is done."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuthAttempt:
+    """A client says who it is; answer with `authenticated` or `auth_refused` before anything else is read."""
+
+    credentials: Credentials
+
+
+ServerEvent = MessageReceived | CommandRefused | SessionEnded | TlsBegins | AuthAttempt
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,22 +16,27 @@ class BareLineEndingError(LineError):
 class LineBuffer:
     """Cuts a stream into lines (RFC 5321 2.3.8), never holding more than `limit` octets of an unfinished one."""
 
-    __slots__ = ("_data", "limit")
+    __slots__ = ("_at", "_data", "limit")
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self._data = b""
+        # Where the next line begins: many short lines in one piece cost one copy, not one each.
+        self._at = 0
 
     def __len__(self) -> int:
-        return len(self._data)
+        return len(self._data) - self._at
 
     def feed(self, data: bytes) -> None:
         """Add what the peer sent."""
-        self._data = self._data + data if self._data else data
+        self._data = self.take() + data if len(self) else data
+        self._at = 0
 
     def take(self) -> bytes:
         """All that is buffered; the buffer is empty afterwards."""
-        data, self._data = self._data, b""
+        data = self._data[self._at :] if self._at else self._data
+        self._data = b""
+        self._at = 0
         return data
 
     def next_line(self) -> bytes | None:
@@ -41,18 +46,20 @@ class LineBuffer:
             LineTooLongError: the line is longer than `limit`.
             BareLineEndingError: it holds a CR or LF of its own.
         """
-        data = self._data
-        end = data.find(b"\r\n")
+        data, at = self._data, self._at
+        end = data.find(b"\r\n", at)
         if end < 0:
-            if len(data) > self.limit:
+            rest = self.take()
+            self._data = rest
+            if len(rest) > self.limit:
                 raise LineTooLongError
-            if b"\n" in data or b"\r" in data[:-1]:
+            if b"\n" in rest or b"\r" in rest[:-1]:
                 raise BareLineEndingError
             return None
-        if end > self.limit:
+        if end - at > self.limit:
             raise LineTooLongError
-        line = data[:end]
-        self._data = data[end + 2 :]
+        line = data[at:end]
+        self._at = end + 2
         if b"\n" in line or b"\r" in line:
             raise BareLineEndingError
         return line

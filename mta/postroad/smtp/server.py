@@ -1,47 +1,47 @@
 """The server's side of one SMTP connection, without I/O."""
 
+import base64
 import re
+import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import ClassVar
 
-from postroad.smtp.commands import CommandError, MailArguments, parse_mail, parse_rcpt
-from postroad.smtp.content import ContentReader
-from postroad.smtp.envelope import Envelope
-from postroad.smtp.events import CommandRefused, MessageReceived, ServerEvent, SessionEnded
-from postroad.smtp.lines import BareLineEndingError, LineBuffer, LineTooLongError, has_bare_line_ending
-
-
-@dataclass(frozen=True, slots=True)
-class ServerLimits:
-    """What a client may ask of one connection."""
-
-    message_size: int = 50 << 20
-    """Octets of a message; announced as SIZE (RFC 1870)."""
-    recipients: int = 1000
-    """Recipients of a message; RFC 5321 4.5.3.1.8 asks for 100 at least."""
-    line: int = 4096
-    """Octets of a command line; RFC 5321 4.5.3.1.4 asks for 512, parameters need more."""
-    errors: int = 20
-    """Refused commands before the connection is closed."""
-    junk: int = 100
-    """NOOP, RSET and VRFY between two messages before the connection is closed."""
-
+from postroad.smtp.commands import CommandError, parse_bdat, parse_mail, parse_rcpt
+from postroad.smtp.envelope import domain_of
+from postroad.smtp.events import AuthAttempt, CommandRefused, MessageReceived, ServerEvent, SessionEnded, TlsBegins
+from postroad.smtp.intake import ContentError, Intake
+from postroad.smtp.limits import PLAIN, Offers, ServerLimits
+from postroad.smtp.lines import BareLineEndingError, LineBuffer, LineTooLongError
+from postroad.smtp.mail_transaction import MailTransaction
+from postroad.smtp.parts import Budget
+from postroad.smtp.sasl import MAX_AUTH_LINE, Challenge, Credentials, Exchange
+from postroad.tenants.tenant import Tenant
 
 _HOST_NAME = re.compile(rb"[A-Za-z0-9._:\[\]-]{1,255}")
+_RECIPIENT_OCTETS = 200
+"""About what a recipient takes beside its address."""
+_HTTP = frozenset((b"GET", b"POST", b"PUT", b"CONNECT", b"OPTIONS", b"HEAD"))
 
 
 class _State(Enum):
     COMMAND = auto()
     CONTENT = auto()
     WAITING = auto()
+    """For the answer to a message."""
+    EXCHANGE = auto()
+    """For the client's next line in an AUTH exchange."""
+    VERIFYING = auto()
+    """For the answer to an AuthAttempt."""
+    TLS = auto()
+    """For the end of the handshake."""
     ENDED = auto()
 
 
 class ServerProtocol:
-    """An ESMTP server's side of one connection, without I/O (RFC 5321, 1870, 2034, 2920, 6152, 6531).
+    """An ESMTP server's side of one connection, without I/O.
 
+    It speaks RFC 5321 with 1870, 2034, 2920, 3030 (no BINARYMIME), 3207, 3461, 4954, 6152 and 6531.
     Feed it octets, send what `data_to_send` returns, and act on the events:
 
         for event in protocol.receive(chunk):
@@ -52,48 +52,96 @@ class ServerProtocol:
     Args:
         hostname: the name in banner and EHLO reply.
         may_relay: whether this peer may send mail to others at all (`relay_from`).
+        tenant: whose mail it is; None if it is nobody's, and may be from any domain.
+        secured: TLS protects the connection from its begin.
+        budget: what unfinished messages of all connections may hold; without one as much as they like.
     """
 
     __slots__ = (
-        "_content",
+        "_auth_failures",
         "_draining",
         "_errors",
         "_events",
+        "_exchange",
         "_hostname",
+        "_intake",
         "_junk",
         "_limits",
         "_lines",
-        "_mail",
         "_may_relay",
+        "_offers",
         "_out",
-        "_recipients",
         "_state",
+        "_transaction",
+        "commands",
         "extended",
         "helo",
+        "identity",
+        "secured",
+        "tenant",
     )
 
-    def __init__(self, *, hostname: str, may_relay: bool, limits: ServerLimits) -> None:
+    def __init__(
+        self,
+        *,
+        hostname: str,
+        may_relay: bool,
+        limits: ServerLimits,
+        tenant: Tenant | None = None,
+        offers: Offers = PLAIN,
+        secured: bool = False,
+        budget: Budget | None = None,
+    ) -> None:
         self._hostname = hostname.encode("ascii")
         self._may_relay = may_relay
         self._limits = limits
+        self._offers = offers
         self._state = _State.COMMAND
         self._lines = LineBuffer(limits.line)
-        self._content = ContentReader(limits.message_size)
-        self._mail: MailArguments | None = None
-        self._recipients: list[bytes] = []
+        self._intake = Intake(limits.message_size, budget or Budget(sys.maxsize))
+        self._transaction: MailTransaction | None = None
+        self._exchange: Exchange | None = None
         self._out: list[bytes] = [b"220 %s ESMTP Postroad\r\n" % self._hostname]
         self._events: list[ServerEvent] = []
-        self._errors = self._junk = 0
+        self._errors = self._junk = self._auth_failures = 0
         self._draining = False
         self.helo = b""
         """The name the client gave itself; empty before EHLO."""
         self.extended = False
         """The client said EHLO, not HELO."""
+        self.tenant = tenant
+        self.identity = ""
+        """Who the client proved to be; empty if it didn't."""
+        self.secured = secured
+        self.commands = 0
+        """Whole lines that were acted on: what doesn't raise it is no progress."""
+
+    def with_protocol(self, *, smtputf8: bool) -> str:
+        """How a message came, for its Received field (RFC 3848, RFC 6531 4.3)."""
+        if not self.extended:
+            return "SMTP"
+        name = "UTF8SMTP" if smtputf8 else "ESMTP"
+        return f"{name}{'S' if self.secured else ''}{'A' if self.identity else ''}"
 
     @property
     def buffered(self) -> int:
-        """Octets held while `accept` or `refuse` is awaited: stop reading when it grows."""
+        """Octets held while an answer is awaited: stop reading when it grows."""
         return len(self._lines)
+
+    @property
+    def awaits_answer(self) -> bool:
+        """Whether a message or an AUTH attempt waits for this side."""
+        return self._state in (_State.WAITING, _State.VERIFYING)
+
+    @property
+    def in_content(self) -> bool:
+        """Whether octets of a message are coming."""
+        return self._state is _State.CONTENT
+
+    @property
+    def content_octets(self) -> int:
+        """Octets of the message that is coming, so far."""
+        return self._intake.octets
 
     @property
     def receiving(self) -> bool:
@@ -110,7 +158,7 @@ class ServerProtocol:
         """Take octets from the client."""
         if self._state is _State.CONTENT:
             self._feed_content(data)
-        else:
+        elif self._state is not _State.ENDED:
             self._lines.feed(data)
         return self._advance()
 
@@ -123,6 +171,36 @@ class ServerProtocol:
         self._events.append(CommandRefused("DATA", reply.decode("ascii", "replace")))
         return self._answer(reply + b"\r\n")
 
+    def tls_established(self) -> list[ServerEvent]:
+        """TLS protects the connection: what was said before doesn't count (RFC 3207 4.2)."""
+        self.secured = True
+        self.helo = b""
+        self.extended = False
+        self._reset()
+        self._state = _State.COMMAND
+        if self._draining:
+            self._end_for_drain()
+        return self._take_events()
+
+    def authenticated(self, identity: str, tenant: Tenant) -> list[ServerEvent]:
+        """The client is who it says it is, and sends a tenant's mail."""
+        if self._state is not _State.VERIFYING:
+            return self._take_events()
+        self.identity = identity
+        self.tenant = tenant
+        self._may_relay = True
+        return self._go_on(b"235 2.7.0 authentication successful\r\n")
+
+    def auth_refused(self, reply: bytes) -> list[ServerEvent]:
+        """The client isn't who it says, or it can't be told; the reply is without CRLF."""
+        if self._state is not _State.VERIFYING:
+            return self._take_events()
+        self._auth_failures += 1
+        self._refuse_command(b"AUTH", reply)
+        if self._auth_failures >= self._limits.auth_failures:
+            self._end(b"421 4.7.0 too many failed authentications\r\n")
+        return self._go_on(b"")
+
     def timeout(self) -> list[ServerEvent]:
         """The client said nothing for too long (RFC 5321 4.5.3.2.7)."""
         self._end(b"421 4.4.2 %s timed out, closing\r\n" % self._hostname)
@@ -131,9 +209,14 @@ class ServerProtocol:
     def drain(self) -> list[ServerEvent]:
         """Stop politely: 421 now, or after the reply to the message that is on its way (RFC 5321 3.8)."""
         self._draining = True
-        if not self.receiving:
+        # In the middle of a handshake nothing can be said.
+        if not self.receiving and self._state is not _State.TLS:
             self._end_for_drain()
         return self._take_events()
+
+    def closed(self) -> None:
+        """The connection is gone: what an unfinished message held is free."""
+        self._intake.clear()
 
     def _end_for_drain(self) -> None:
         self._end(b"421 4.3.2 %s is shutting down, try again\r\n" % self._hostname)
@@ -141,18 +224,24 @@ class ServerProtocol:
     def _answer(self, line: bytes) -> list[ServerEvent]:
         if self._state is not _State.WAITING:
             raise RuntimeError("no message awaits an answer")
-        self._out.append(line)
         self._reset()
         self._junk = 0
-        self._state = _State.COMMAND
-        if self._draining:
-            self._end_for_drain()
+        return self._go_on(line)
+
+    def _go_on(self, line: bytes) -> list[ServerEvent]:
+        """Say it, then act on what came meanwhile."""
+        if self._state is not _State.ENDED:
+            self._out.append(line)
+            self._state = _State.COMMAND
+            if self._draining:
+                self._end_for_drain()
         return self._advance()
 
     def _end(self, line: bytes) -> None:
         if self._state is not _State.ENDED:
             self._out.append(line)
             self._state = _State.ENDED
+            self._intake.clear()
             self._events.append(SessionEnded())
 
     def _take_events(self) -> list[ServerEvent]:
@@ -160,18 +249,23 @@ class ServerProtocol:
         return events
 
     def _advance(self) -> list[ServerEvent]:
-        while self._state is _State.COMMAND:
+        while self._state in (_State.COMMAND, _State.EXCHANGE):
             try:
                 line = self._lines.next_line()
             except LineTooLongError:
-                self._end(b"421 4.5.2 line too long\r\n")
+                exchange = self._state is _State.EXCHANGE
+                self._end(b"500 5.5.6 line too long\r\n" if exchange else b"421 4.5.2 line too long\r\n")
                 break
             except BareLineEndingError:
                 self._end(b"421 4.5.2 bare CR or LF\r\n")
                 break
             if line is None:
                 break
-            self._command(line)
+            self.commands += 1
+            if self._state is _State.COMMAND:
+                self._command(line)
+            else:
+                self._respond(line)
         return self._take_events()
 
     def _command(self, line: bytes) -> None:
@@ -179,7 +273,7 @@ class ServerProtocol:
         verb = verb.upper()
         handler = self._HANDLERS.get(verb)
         if handler is None:
-            if verb in (b"GET", b"POST", b"PUT", b"CONNECT", b"OPTIONS", b"HEAD"):
+            if verb in _HTTP:
                 # A browser or an HTTP proxy was pointed here; its body must never be read as commands.
                 self._end(b"421 4.7.0 this is not an HTTP server\r\n")
                 return
@@ -203,21 +297,28 @@ class ServerProtocol:
             self._end(b"421 4.7.0 too many commands without mail\r\n")
 
     def _reset(self) -> None:
-        self._mail = None
-        self._recipients = []
+        self._transaction = None
+        self._intake.clear()
 
     def _ehlo(self, argument: bytes) -> None:
         self._greet(argument)
         self.extended = True
+        more = b""
+        if self._offers.starttls and not self.secured:
+            more += b"250-STARTTLS\r\n"
+        if self._offers.auth and self.secured:
+            more += b"250-AUTH PLAIN LOGIN\r\n"
         self._out.append(
-            b"250-%s\r\n250-PIPELINING\r\n250-SIZE %d\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250 ENHANCEDSTATUSCODES\r\n"
-            % (self._hostname, self._limits.message_size)
+            b"250-%s\r\n250-PIPELINING\r\n250-SIZE %d\r\n%s250-8BITMIME\r\n250-SMTPUTF8\r\n250-CHUNKING\r\n250-DSN\r\n"
+            b"250 ENHANCEDSTATUSCODES\r\n" % (self._hostname, self._limits.message_size, more)
         )
+        self._count_junk()
 
     def _helo(self, argument: bytes) -> None:
         self._greet(argument)
         self.extended = False
         self._out.append(b"250 %s\r\n" % self._hostname)
+        self._count_junk()
 
     def _greet(self, argument: bytes) -> None:
         name = argument.strip()
@@ -227,60 +328,142 @@ class ServerProtocol:
         self.helo = name
         self._reset()
 
+    def _starttls(self, argument: bytes) -> None:
+        if argument:
+            raise CommandError(b"501 5.5.4 STARTTLS takes no argument")
+        if self.secured or not self._offers.starttls:
+            raise CommandError(b"503 5.5.1 TLS is active" if self.secured else b"502 5.5.1 STARTTLS isn't offered here")
+        if len(self._lines):
+            # Whoever can put octets before the handshake must not speak for the client behind it (CVE-2011-0411).
+            self._end(b"421 4.7.0 commands came in one flight with STARTTLS\r\n")
+            return
+        self._out.append(b"220 2.0.0 go ahead\r\n")
+        self._state = _State.TLS
+        self._events.append(TlsBegins())
+
+    def _auth(self, argument: bytes) -> None:
+        if not self._offers.auth:
+            raise CommandError(b"502 5.5.1 AUTH isn't offered here")
+        if not self.secured:
+            raise CommandError(b"538 5.7.11 encryption required: say STARTTLS first")
+        if not self.helo or self.identity or self._transaction is not None:
+            raise CommandError(b"503 5.5.1 AUTH comes once, between EHLO and MAIL")
+        mechanism, given, initial = argument.partition(b" ")
+        self._exchange = Exchange(mechanism)
+        self._step(self._exchange.begin(initial if given else None))
+
+    def _respond(self, line: bytes) -> None:
+        assert self._exchange is not None
+        self._lines.limit = self._limits.line
+        try:
+            self._step(self._exchange.respond(line))
+        except CommandError as error:
+            self._state = _State.COMMAND
+            self._refuse_command(b"AUTH", error.reply)
+
+    def _step(self, step: Challenge | Credentials) -> None:
+        if isinstance(step, Challenge):
+            self._out.append(b"334 %s\r\n" % base64.b64encode(step.text))
+            self._state = _State.EXCHANGE
+            self._lines.limit = MAX_AUTH_LINE
+        else:
+            self._state = _State.VERIFYING
+            self._events.append(AuthAttempt(step))
+
     def _mail_from(self, argument: bytes) -> None:
         if not self.helo:
             raise CommandError(b"503 5.5.1 say EHLO first")
-        if self._mail is not None:
+        if self._transaction is not None:
             raise CommandError(b"503 5.5.1 nested MAIL")
+        if self._offers.auth_required and not self.identity:
+            raise CommandError(self._authenticate_first)
         mail = parse_mail(argument)
         if mail.size > self._limits.message_size:
             raise CommandError(b"552 5.3.4 message larger than %d octets" % self._limits.message_size)
-        self._mail = mail
+        if self.tenant is not None and mail.sender and not self.tenant.owns(domain := domain_of(mail.sender)):
+            raise CommandError(self.tenant.refusal(domain))
+        self._transaction = MailTransaction(mail)
         self._out.append(b"250 2.1.0 Ok\r\n")
 
+    @property
+    def _authenticate_first(self) -> bytes:
+        if self.secured:
+            return b"530 5.7.0 authentication required"
+        return b"530 5.7.0 authentication required: say STARTTLS, then AUTH"
+
     def _rcpt_to(self, argument: bytes) -> None:
-        if self._mail is None:
+        transaction = self._transaction
+        if transaction is None:
             raise CommandError(b"503 5.5.1 MAIL first")
         if not self._may_relay:
+            if self._offers.auth:
+                raise CommandError(self._authenticate_first)
             raise CommandError(b"554 5.7.1 relaying denied: your address is not in relay_from")
-        if len(self._recipients) >= self._limits.recipients:
+        if transaction.chunked:
+            raise CommandError(b"503 5.5.1 RCPT comes before BDAT")
+        if len(transaction.recipients) >= self._limits.recipients:
             raise CommandError(b"452 4.5.3 too many recipients")
-        self._recipients.append(parse_rcpt(argument, smtputf8=self._mail.smtputf8))
+        recipient = parse_rcpt(argument, smtputf8=transaction.mail.smtputf8)
+        if not self._intake.reserve(len(argument) + _RECIPIENT_OCTETS):
+            raise CommandError(b"452 4.3.1 too much mail is on its way here, try again later")
+        transaction.add(recipient)
         self._out.append(b"250 2.1.5 Ok\r\n")
 
     def _data(self, argument: bytes) -> None:
         if argument:
             raise CommandError(b"501 5.5.4 DATA takes no argument")
-        if not self._recipients:
-            raise CommandError(b"503 5.5.1 RCPT first" if self._mail is not None else b"503 5.5.1 MAIL first")
+        transaction = self._with_recipients()
+        if transaction.chunked:
+            raise CommandError(b"503 5.5.1 what began with BDAT goes on with BDAT")
         self._out.append(b"354 end with <CR><LF>.<CR><LF>\r\n")
         self._state = _State.CONTENT
-        self._content.start()
+        self._intake.begin_data()
+        self._feed_content(self._lines.take())
+
+    def _with_recipients(self) -> MailTransaction:
+        transaction = self._transaction
+        if transaction is None or not transaction.recipients:
+            raise CommandError(b"503 5.5.1 RCPT first" if transaction is not None else b"503 5.5.1 MAIL first")
+        return transaction
+
+    def _bdat(self, argument: bytes) -> None:
+        try:
+            size, last = parse_bdat(argument)
+        except CommandError as error:
+            # Where commands go on behind this chunk can't be told.
+            self._end(error.reply + b"\r\n")
+            return
+        refusal = None
+        try:
+            self._with_recipients().chunked = True
+        except CommandError as error:
+            refusal = error.reply
+        self._intake.begin_chunk(size, last=last, refusal=refusal)
+        self._state = _State.CONTENT
         self._feed_content(self._lines.take())
 
     def _feed_content(self, data: bytes) -> None:
-        rest = self._content.feed(data)
+        rest = self._intake.feed(data)
         if rest is None:
             return
         self._lines.feed(rest)
-        self._state = _State.WAITING
-        content = self._content.take()
-        if content is None:
-            self._refuse_content(b"552 5.3.4 message larger than %d octets" % self._limits.message_size)
-        elif has_bare_line_ending(content):
-            self._refuse_content(b"550 5.6.0 bare CR or LF in the message (RFC 5321 2.3.8)")
-        else:
-            assert self._mail is not None
-            mail = self._mail
-            envelope = Envelope(mail.sender, tuple(self._recipients), mail.eight_bit, mail.smtputf8)
-            self._events.append(MessageReceived(envelope, content))
-
-    def _refuse_content(self, reply: bytes) -> None:
-        self._state = _State.COMMAND
-        self._reset()
-        self._refuse_command(b"DATA", reply)
-        if self._draining:
-            self._end_for_drain()
+        intake = self._intake
+        try:
+            if intake.whole:
+                content = intake.content()
+                assert self._transaction is not None
+                self._state = _State.WAITING
+                self._events.append(MessageReceived(self._transaction.envelope(), content))
+            else:
+                intake.check()
+                self._state = _State.COMMAND
+                self._out.append(b"250 2.0.0 %d octets received\r\n" % intake.chunk_size)
+        except ContentError as error:
+            self._state = _State.COMMAND
+            self._reset()
+            self._refuse_command(intake.verb.encode("ascii"), error.reply)
+            if self._draining:
+                self._end_for_drain()
 
     def _rset(self, argument: bytes) -> None:
         self._reset()
@@ -301,9 +484,12 @@ class ServerProtocol:
     _HANDLERS: ClassVar[dict[bytes, Callable[["ServerProtocol", bytes], None]]] = {
         b"EHLO": _ehlo,
         b"HELO": _helo,
+        b"STARTTLS": _starttls,
+        b"AUTH": _auth,
         b"MAIL": _mail_from,
         b"RCPT": _rcpt_to,
         b"DATA": _data,
+        b"BDAT": _bdat,
         b"RSET": _rset,
         b"NOOP": _noop,
         b"VRFY": _vrfy,

@@ -42,6 +42,7 @@ class Spool:
             unknown. It must end the process.
         segment_size: octets after which a new segment begins.
         min_free: octets of the file system that messages may not use, so that outcomes still find room.
+        min_free_inodes: inodes that they may not use.
 
     Raises:
         SpoolInUseError: another process owns the folder.
@@ -55,6 +56,7 @@ class Spool:
         fatal: Callable[[OSError], None],
         segment_size: int = SEGMENT_SIZE,
         min_free: int = 0,
+        min_free_inodes: int = 0,
     ) -> None:
         self.folder = folder
         self._fatal = fatal
@@ -62,7 +64,7 @@ class Spool:
         self._loop = asyncio.get_running_loop()
         folder.mkdir(mode=0o700, exist_ok=True)
         self._lock = SpoolLock(folder)
-        self._room = Room(folder, min_free, self._loop.time)
+        self._room = Room(folder, min_free, self._loop.time, min_free_inodes=min_free_inodes)
         self.recovered: Recovered = read_spool(folder)
         sync_segments(self.recovered.segments)
         keep_aside(folder, self.recovered.damage)

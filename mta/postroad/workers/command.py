@@ -6,8 +6,9 @@ import sys
 import uvloop
 
 from postroad.content.key_error import KeyFileError
-from postroad.daemon_command import EXIT_CONFIG
-from postroad.events.log import configure, logger
+from postroad.daemon_command import EXIT_CONFIG, settle_collector
+from postroad.events.log import logger
+from postroad.settings.load import SettingsError
 from postroad.spool.errors import SpoolError
 from postroad.spool.lock import SpoolInUseError
 from postroad.workers.handover import read_settings
@@ -22,10 +23,10 @@ def main(channel: int, settings: int) -> int:
     async def serve() -> None:
         await Worker(read_settings(settings), end, logger()).run()
 
-    configure()
+    settle_collector()
     try:
         uvloop.run(serve())
-    except KeyFileError as error:
+    except (SettingsError, KeyFileError) as error:
         print(error, file=sys.stderr)
         return EXIT_CONFIG
     except (SpoolInUseError, SpoolError, OSError) as error:

@@ -1,5 +1,6 @@
 """Shares: what of the MTA's limits one worker may use, so that all together keep them."""
 
+from postroad.memory import available
 from postroad.settings.mta import MtaSettings
 
 
@@ -19,7 +20,12 @@ def settings_of_worker(settings: MtaSettings, workers: int, number: int) -> MtaS
         return share(limit, workers, number)
 
     listeners = {
-        name: listener.model_copy(update={"max_sessions": part(listener.max_sessions)})
+        name: listener.model_copy(
+            update={
+                "max_sessions": part(listener.max_sessions),
+                "max_sessions_per_client": part(listener.max_sessions_per_client),
+            }
+        )
         for name, listener in settings.listeners.items()
     }
     egress = settings.egress
@@ -28,4 +34,12 @@ def settings_of_worker(settings: MtaSettings, workers: int, number: int) -> MtaS
         "max_connections_per_site": part(egress.max_connections_per_site),
         "content_memory": part(egress.content_memory),
     }
-    return settings.model_copy(update={"listeners": listeners, "egress": egress.model_copy(update=limits)})
+    memory = settings.limits.memory or available() * 3 // 4
+    held = {"memory": part(memory), "unfinished_messages": part(settings.limits.unfinished_messages)}
+    return settings.model_copy(
+        update={
+            "listeners": listeners,
+            "egress": egress.model_copy(update=limits),
+            "limits": settings.limits.model_copy(update=held),
+        }
+    )

@@ -7,8 +7,8 @@ import signal
 import socket
 import time
 from pathlib import Path
-from typing import Any
 
+from postroad.events.log import EventLog
 from postroad.mta import Mta
 from postroad.settings.mta import MtaSettings
 from postroad.spool.lock import SpoolInUseError
@@ -29,7 +29,7 @@ class Worker:
         channel: the worker's end, not blocking.
     """
 
-    def __init__(self, settings: MtaSettings, channel: socket.socket, log: Any) -> None:
+    def __init__(self, settings: MtaSettings, channel: socket.socket, log: EventLog) -> None:
         self._settings = settings
         self._channel = channel
         self._log = log
@@ -47,7 +47,7 @@ class Worker:
         spool = Path(start.spool)
         settings = settings_of_worker(self._settings, start.workers, start.number)
         settings = settings.model_copy(update={"spool": settings.spool.model_copy(update={"path": spool})})
-        self._log = self._log.bind(worker=start.number)
+        self._log.always = {"worker": start.number}
         self._loop.add_reader(self._channel.fileno(), self._hear)
         self._mta = mta = await self._take_spool(settings)
         for connection in self._early:
@@ -81,6 +81,7 @@ class Worker:
             heard = hear_supervisor(self._channel)
             if heard is None:
                 # Nobody would start us again or tell us to stop. What is on disk is safe, as after any kill.
+                self._log.flush()
                 os._exit(EXIT_ALONE)
             message, sockets = heard
             if isinstance(message, AdminConnection):

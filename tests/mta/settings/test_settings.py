@@ -20,8 +20,12 @@ address = "127.0.0.1:8025"
 RENDERED = """
 [listeners.submission]
 address = "systemd:submission"
-relay_from = ["10.20.255.0/24"]
+relay_from = [
+    { network = "10.20.255.0/24", tenant = "house" },
+]
 hostname = "mta-a.postroad.test"
+[tenants.house]
+domains = ["postroad.test"]
 [spool]
 path = "/var/spool/postroad"
 [routing]
@@ -81,9 +85,9 @@ def test_everything_wrong_is_told_at_once_with_file_key_value_and_remedy(tmp_pat
         f'{path}: listeners.in.address = "127.0.0.1": must be an address and port such as '
         '"10.20.16.7:1080" or "systemd:NAME"',
         f'{path}: listeners.in.relay_from[0] = "127.0.0.1/8": must be a network without '
-        'host bits: "127.0.0.0/8" is the one around it',
+        'host bits: "127.0.0.0/8" is the one around it, or { network = "10.1.0.0/16", tenant = "NAME" }',
         f"{path}: spool.path: missing; Folder of the log; made if it is missing. One process a folder.",
-        f"{path}: spool.pth: unknown key; known here: min_free, path, segment_size",
+        f"{path}: spool.pth: unknown key; known here: min_free, min_free_inodes, path, segment_size",
         f'{path}: retry.max_age = "3 weeks": must be a duration such as "30s", "20m", "1h30m" or "5d"',
     ]
 

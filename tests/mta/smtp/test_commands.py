@@ -1,5 +1,6 @@
 import pytest
-from postroad.smtp.commands import CommandError, parse_mail, parse_rcpt
+from postroad.smtp.commands import CommandError, parse_bdat, parse_mail, parse_rcpt
+from postroad.smtp.envelope import Notify
 
 
 @pytest.mark.parametrize(
@@ -55,7 +56,12 @@ def test_parameters_are_understood() -> None:
     [
         (b"FROM:<a@b.test> SIZE=x", b"501"),
         (b"FROM:<a@b.test> BODY=BINARYMIME", b"501"),
-        (b"FROM:<a@b.test> RET=FULL", b"555"),
+        (b"FROM:<a@b.test> RET=ALL", b"501"),
+        (b"FROM:<a@b.test> ENVID=", b"501"),
+        (b"FROM:<a@b.test> ENVID=a+0", b"501"),
+        (b"FROM:<a@b.test> ENVID=" + b"x" * 101, b"501"),
+        (b"FROM:<a@b.test> SIZE=1 size=2", b"501"),
+        (b"FROM:<a@b.test> BY=1", b"555"),
         ("FROM:<ä@b.test>".encode(), b"553"),
     ],
 )
@@ -67,7 +73,7 @@ def test_parameters_that_were_not_offered_are_refused(argument: bytes, code: byt
 
 def test_an_international_address_needs_smtputf8() -> None:
     argument = "TO:<ä@bücher.test>".encode()
-    assert parse_rcpt(argument, smtputf8=True) == "ä@bücher.test".encode()
+    assert parse_rcpt(argument, smtputf8=True).address == "ä@bücher.test".encode()
     with pytest.raises(CommandError, match="553"):
         parse_rcpt(argument, smtputf8=False)
     with pytest.raises(CommandError, match="501"):
@@ -77,3 +83,46 @@ def test_an_international_address_needs_smtputf8() -> None:
 def test_a_recipient_cannot_be_empty() -> None:
     with pytest.raises(CommandError, match="501"):
         parse_rcpt(b"TO:<>", smtputf8=False)
+
+
+def test_what_the_sender_wants_to_be_told_is_understood() -> None:
+    mail = parse_mail(b"FROM:<a@b.test> RET=hdrs ENVID=QQ+2B314159 AUTH=<>")
+    assert (mail.ret, mail.envid) == ("HDRS", b"QQ+2B314159")
+    rcpt = parse_rcpt(b"TO:<b@y.test> NOTIFY=success,FAILURE ORCPT=rfc822;b@z.test", smtputf8=False)
+    assert (rcpt.notify, rcpt.orcpt) == (Notify.SUCCESS | Notify.FAILURE, b"rfc822;b@z.test")
+    assert parse_rcpt(b"TO:<b@y.test> NOTIFY=NEVER", smtputf8=False).notify == Notify.NEVER
+    assert parse_rcpt("TO:<b@y.test> ORCPT=utf-8;bücher".encode(), smtputf8=True).orcpt
+
+
+@pytest.mark.parametrize(
+    ("parameters", "code"),
+    [
+        (b"NOTIFY=NEVER,SUCCESS", "501"),
+        (b"NOTIFY=SUCCESS,NEVER", "501"),
+        (b"NOTIFY=DELAY,DELAY", "501"),
+        (b"NOTIFY=", "501"),
+        (b"NOTIFY", "501"),
+        (b"NOTIFY=SOMETIMES", "501"),
+        (b"ORCPT=b@z.test", "501"),
+        (b"ORCPT=rfc822;b+c", "501"),
+        ("ORCPT=utf-8;bücher".encode(), "501"),
+        (b"NOTIFY=DELAY NOTIFY=DELAY", "501"),
+        (b"RET=FULL", "555"),
+    ],
+)
+def test_wrong_wishes_are_refused(parameters: bytes, code: str) -> None:
+    with pytest.raises(CommandError, match=code):
+        parse_rcpt(b"TO:<b@y.test> " + parameters, smtputf8=False)
+
+
+@pytest.mark.parametrize(
+    ("argument", "chunk"), [(b"0", (0, False)), (b"17 LAST", (17, True)), (b"17  last ", (17, True))]
+)
+def test_chunks_are_understood(argument: bytes, chunk: tuple[int, bool]) -> None:
+    assert parse_bdat(argument) == chunk
+
+
+@pytest.mark.parametrize("argument", [b"", b"LAST", b"-1", b"1 FIRST", b"1LAST", b"1" * 21, b"0x10", "٣".encode()])
+def test_what_is_no_chunk_is_refused(argument: bytes) -> None:
+    with pytest.raises(CommandError, match="501"):
+        parse_bdat(argument)

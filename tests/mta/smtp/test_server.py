@@ -1,12 +1,15 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from postroad.smtp.envelope import DsnRequest
 from postroad.smtp.events import CommandRefused, MessageReceived, ServerEvent, SessionEnded
-from postroad.smtp.server import ServerLimits, ServerProtocol
+from postroad.smtp.limits import ServerLimits
+from postroad.smtp.server import ServerProtocol
+from postroad.tenants.tenant import Tenant
 
 
-def server(*, may_relay: bool = True, **limits: int) -> ServerProtocol:
-    protocol = ServerProtocol(hostname="mx.test", may_relay=may_relay, limits=ServerLimits(**limits))
+def server(*, may_relay: bool = True, tenant: Tenant | None = None, **limits: int) -> ServerProtocol:
+    protocol = ServerProtocol(hostname="mx.test", may_relay=may_relay, limits=ServerLimits(**limits), tenant=tenant)
     assert protocol.data_to_send().startswith(b"220 mx.test ESMTP")
     return protocol
 
@@ -61,8 +64,11 @@ def test_the_cut_of_the_stream_changes_nothing(sizes: list[int]) -> None:
     assert protocol.accept("1") == [SessionEnded()]
 
 
-@settings(max_examples=300)
-@given(st.lists(st.one_of(st.binary(max_size=60), st.sampled_from([line + b"\r\n" for line in ENVELOPE])), max_size=12))
+VERBS = [*ENVELOPE, b"BDAT 3", b"BDAT 5 LAST", b"AUTH PLAIN", b"STARTTLS", b"RSET"]
+
+
+@settings(max_examples=500)
+@given(st.lists(st.one_of(st.binary(max_size=60), st.sampled_from([line + b"\r\n" for line in VERBS])), max_size=12))
 def test_garbage_raises_nothing_and_ends_in_replies(chunks: list[bytes]) -> None:
     protocol = server()
     for chunk in chunks:
@@ -101,7 +107,17 @@ def test_extensions_are_announced() -> None:
     protocol = server(message_size=1000)
     protocol.receive(b"EHLO c\r\n")
     said = protocol.data_to_send()
-    for keyword in (b"PIPELINING", b"SIZE 1000", b"8BITMIME", b"SMTPUTF8", b"ENHANCEDSTATUSCODES"):
+    assert b"STARTTLS" not in said
+    assert b"AUTH" not in said
+    for keyword in (
+        b"PIPELINING",
+        b"SIZE 1000",
+        b"8BITMIME",
+        b"SMTPUTF8",
+        b"CHUNKING",
+        b"DSN",
+        b"ENHANCEDSTATUSCODES",
+    ):
         assert keyword in said
 
 
@@ -174,3 +190,31 @@ def test_drain_lets_a_message_on_its_way_finish() -> None:
     assert isinstance(event, MessageReceived)
     assert protocol.accept("1") == [SessionEnded()]
     assert codes(protocol) == ["250", "421"]
+
+
+def test_greetings_over_and_over_end_the_session() -> None:
+    protocol = server(junk=5)
+    protocol.receive(b"EHLO c\r\n" * 1000)
+    said = protocol.data_to_send()
+    assert said.endswith(b"421 4.7.0 too many commands without mail\r\n")
+    assert said.count(b"PIPELINING") == 6
+
+
+def test_wishes_about_notifications_are_kept_by_recipient() -> None:
+    protocol = server()
+    say(protocol, b"EHLO c", b"MAIL FROM:<a@x.test> RET=HDRS ENVID=e1")
+    say(protocol, b"RCPT TO:<b@y.test>", b"RCPT TO:<c@y.test> NOTIFY=NEVER ORCPT=rfc822;d@z.test", b"DATA")
+    (event,) = protocol.receive(b"x\r\n.\r\n")
+    assert isinstance(event, MessageReceived)
+    assert event.envelope.dsn == DsnRequest("HDRS", b"e1", (0, 1), (b"", b"rfc822;d@z.test"))
+    assert protocol.accept("1") == []
+    say(protocol, *ENVELOPE[1:])
+    (event,) = protocol.receive(b"x\r\n.\r\n")
+    assert isinstance(event, MessageReceived)
+    assert event.envelope.dsn is None
+
+
+def test_a_tenant_sends_from_its_own_domains_and_from_nobody() -> None:
+    protocol = server(tenant=Tenant.of("acme", ["acme.test"]))
+    assert say(protocol, b"EHLO c", b"MAIL FROM:<a@x.test>", b"MAIL FROM:<a@ACME.test>")[-2:] == ["550", "250"]
+    assert say(protocol, b"RSET", b"MAIL FROM:<>")[-1] == "250"

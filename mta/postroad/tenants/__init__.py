@@ -1,0 +1,1 @@
+"""Tenants: who may send as whom."""
