@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -48,9 +49,10 @@ def run(
 
 
 def main() -> None:
-    """The command's entry: a fault is one line."""
+    """The command's entry: a fault is one line, and who is told to end takes along what it started."""
     from postroad_ops.faults import OperationError
 
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         app()
     except OperationError as error:

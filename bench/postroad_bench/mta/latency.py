@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import statistics
 
+from postroad_ops.faults import OperationError
+
 from postroad_bench.mta.load import Poured, pour
 from postroad_bench.mta.round import WARM_UP, folder_on_disk, relay
 from postroad_bench.mta.server import System, Task, free_port
@@ -21,7 +23,12 @@ def measure(ours: System, peer: System, rounds: int) -> Case:
 
     The generator keeps the rate whatever the answers take: a message whose time has come waits for a free one of 30
     connections, and its clock begins with its dot.
+
+    Raises:
+        OperationError: the peer can't be had, or one of them refuses mail.
     """
+    if (why := peer.missing()) is not None:
+        raise OperationError(f"no rate without {peer.name}: {why}", remedy=f"install {peer.name}")
     p99: dict[str, list[float]] = {ours.name: [], peer.name: []}
     p50: dict[str, list[float]] = {ours.name: [], peer.name: []}
     rates = []
@@ -57,4 +64,10 @@ def _at(system: System, rate: float) -> Poured:
         server = stack.enter_context(system.running(Task(folder, free_port(), sink.port)))
         pour(server.port, messages=WARM_UP, octets=OCTETS)
         wait_for_count(sink.count, WARM_UP)
-        return pour(server.port, messages=messages, octets=OCTETS, rate=rate)
+        poured = pour(server.port, messages=messages, octets=OCTETS, rate=rate)
+    if poured.accepted < messages:
+        told = (
+            f"{system.name} accepted {poured.accepted} of {messages} messages at {rate:.0f}/s: {poured.first_refusal}"
+        )
+        raise OperationError(told, remedy="try again")
+    return poured

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from postroad_ops import places
 
@@ -57,8 +56,3 @@ class Postroad:
         if task.key is not None:
             lines += ["[[dkim.keys]]", 'domain = "bench.test"', 'selector = "s"', f'file = "{task.key}"']
         return "\n".join(lines) + "\n"
-
-
-def spool_of(folder: Path) -> Path:
-    """Where one that ran in this folder keeps its mail."""
-    return folder / "spool"

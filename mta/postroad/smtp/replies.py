@@ -10,6 +10,8 @@ _ENHANCED = re.compile(r"([245]\.[0-9]{1,3}\.[0-9]{1,3})(?: |$)")
 
 MAX_LINE = 4096
 MAX_LINES = 200
+_KNOWN = 8
+_KNOWN_OCTETS = 200
 
 
 class ReplyError(ValueError):
@@ -58,9 +60,11 @@ def local_reply(code: int, enhanced: str, text: str) -> Reply:
 class ReplyParser:
     """Octets of a server in, whole replies out."""
 
-    __slots__ = ("_code", "_lines", "_texts")
+    __slots__ = ("_code", "_known", "_lines", "_texts")
 
     def __init__(self) -> None:
+        # Most replies of a server are a few, again and again: the first ones on a connection are parsed once.
+        self._known: dict[bytes, Reply] = {}
         self._lines = LineBuffer(MAX_LINE)
         self._code = 0
         self._texts: list[str] = []
@@ -87,6 +91,8 @@ class ReplyParser:
                 raise ReplyError(f"no reply line: {type(error).__name__}") from None
             if line is None:
                 return None
+            if not self._texts and (known := self._known.get(line)) is not None:
+                return known
             match = _LINE.fullmatch(line)
             if match is None:
                 raise ReplyError(f"no reply line: {line[:80]!r}")
@@ -101,7 +107,10 @@ class ReplyParser:
                 self._texts.append(text)
                 continue
             if not self._texts:
-                return Reply(code, (text,))
+                reply = Reply(code, (text,))
+                if len(self._known) < _KNOWN and len(line) <= _KNOWN_OCTETS:
+                    self._known[line] = reply
+                return reply
             texts = (*self._texts, text)
             self._texts.clear()
             return Reply(code, texts)
