@@ -1,6 +1,7 @@
 """The MTA: its parts put together, started and stopped."""
 
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -172,11 +173,16 @@ class Mta:
         passed = passed_sockets()
         admin = await self._start_admin(passed)
         await self._start_listeners(passed)
-        self._take_up()
-        notify("READY=1")
         Watchdog(self._loop)
-        self._log.info("started", version=self.build.version, release=self.build.release, pid=os.getpid())
-        await stop.wait()
+        # New mail is taken meanwhile, and delivered.
+        taking_up = self._loop.create_task(self._take_up())
+        stopped = self._loop.create_task(stop.wait())
+        await asyncio.wait((taking_up, stopped), return_when=asyncio.FIRST_COMPLETED)
+        if not taking_up.cancel():
+            taking_up.result()
+            notify("READY=1")
+            self._log.info("started", version=self.build.version, release=self.build.release, pid=os.getpid())
+        await stopped
         await self._stop()
         admin.close()
 
@@ -221,15 +227,17 @@ class Mta:
             await listener.start(listening)
             self._listeners.append(listener)
 
-    def _take_up(self) -> None:
+    async def _take_up(self) -> None:
         """Put what the log held into the queue."""
         recovered = self.spool.recovered
-        messages = self.spool.take_recovered()
+        messages = await self.spool.recover()
         for damage in recovered.damage:
             self._log.warning("spool_damage", where=str(damage), kept=str(self.spool.folder / "damaged"))
         if recovered.records:
             self._log.info("recovered", messages=len(messages), records=recovered.records)
         self.drainer.take_up(messages)
+        # They stay for long: looking for garbage among them would hold everything up.
+        gc.freeze()
         self._recovered = True
 
     async def _stop(self) -> None:

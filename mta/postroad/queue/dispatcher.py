@@ -62,7 +62,7 @@ class Dispatcher:
         self._lookups: dict[bytes, list[Delivery]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self.sites: dict[str, Site] = {}
-        self.messages: dict[int, Message] = {}
+        self.messages = spool.messages
         """All that is not finished, by id."""
         self._draining = False
         self._held = False
@@ -75,7 +75,6 @@ class Dispatcher:
 
     def submit(self, message: Message) -> None:
         """Deliver a message that is on disk."""
-        self.messages[message.id] = message
         self._resident.admit(message)
         if self._draining:
             return  # the next start finds it in the log
@@ -88,15 +87,9 @@ class Dispatcher:
     def restore(self, messages: Iterable[Message]) -> None:
         """Take up messages that the log held, or another spool; each delivery when it is due."""
         for message in messages:
-            self.messages[message.id] = message
             for delivery in message.deliveries:
                 self._rest(delivery)
         self._arm()
-
-    def keep(self, messages: Iterable[Message]) -> None:
-        """Know messages, but make no delivery of them until `give_back`."""
-        for message in messages:
-            self.messages[message.id] = message
 
     def hold(self) -> None:
         """Begin no delivery until `release`; those under way end."""
@@ -355,7 +348,6 @@ class Dispatcher:
     def _finish(self, message: Message) -> None:
         if not message.deliveries:
             self._resident.release(message)
-            self.messages.pop(message.id, None)
             self._metrics.finished.inc()
 
     def _postpone(self, deliveries: list[Delivery], reason: str, wait: float) -> None:

@@ -2,21 +2,25 @@
 
 import asyncio
 import errno
+import gc
 import os
 import time
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 
 from postroad.spool.committer import Committer, SyncJob
 from postroad.spool.compaction import should_compact
 from postroad.spool.entries import finished_record, lay_out, outcome_record
 from postroad.spool.errors import SpoolError, SpoolFullError, UnreadableError
+from postroad.spool.head import read_head
 from postroad.spool.lock import SpoolLock
 from postroad.spool.message import Delivery, Message, Outcome
-from postroad.spool.recovery import Recovered, keep_aside, read_spool
+from postroad.spool.record import SegmentMeta
+from postroad.spool.recovery import Recovered, Replay, found_segments
 from postroad.spool.reserve import Reserve
 from postroad.spool.room import Room
+from postroad.spool.scan import keep_aside
 from postroad.spool.segment import read_at, sync_segments
 from postroad.spool.segments import SegmentTable
 from postroad.spool.writer import SegmentWriter
@@ -24,6 +28,9 @@ from postroad.spool.writer import SegmentWriter
 SEGMENT_SIZE = 64 << 20
 _OUTCOME_SYNC_DELAY = 0.05
 _RETRY_FULL = 1.0
+_PAUSE = 256
+_SLICE = 0.01
+"""Seconds that recovery takes before others have their turn."""
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -35,6 +42,9 @@ class Spool:
 
     Writes go to the page cache at the end of each turn of the event loop, so that an outcome survives a crash of the
     process at once; the sync that makes them survive power loss runs in a thread and serves all that wait.
+
+    New messages can be stored as soon as it is constructed. What the log held before is read by `recover`, beside that;
+    until then nothing of the log is removed.
 
     Args:
         folder: where it lies; made if it is missing.
@@ -63,13 +73,19 @@ class Spool:
         folder.mkdir(mode=0o700, exist_ok=True)
         self._lock = SpoolLock(folder)
         self._room = Room(folder, min_free, self._loop.time)
-        self.recovered: Recovered = read_spool(folder)
-        sync_segments(self.recovered.segments)
-        keep_aside(folder, self.recovered.damage)
-        self.standing = self.recovered.standing
-        self._segments = SegmentTable(self.recovered.segments, self.recovered.messages.values())
+        segments = found_segments(folder)
+        head = read_head(segments)
+        sync_segments(segments)
+        self.standing = head.standing
+        self.messages: dict[int, Message] = {}
+        """All that lie here and are not finished, by id."""
+        self._segments = SegmentTable(list(segments), self.messages)
         # Wall clock in the high bits: ids stay unique even if the spool was emptied in between.
-        self._next_id = max(self.recovered.highest_id + 1, int(time.time() * 1000) << 20)
+        self._next_id = max(head.highest_id + 1, int(time.time() * 1000) << 20)
+        self._settled = self._segments.last_number + 1
+        replay = Replay(segments, check_from=head.settled)
+        self.recovered: Recovered = replay.recovered
+        self._recovery: Generator[None, None, None] | None = self._recover(replay)
         self._writer: SegmentWriter | None = None
         self._last_number = self._segments.last_number
         self._appends: list[tuple[Message, Done]] = []
@@ -81,6 +97,7 @@ class Spool:
         self._retired: list[int] = []
         self._remove: list[Path] = []
         self._folder_changed = False
+        self._syncing_up_to = 0
         self._flush_scheduled = self._syncing = self._dirty = self._compacting = False
         self._sync_timer: asyncio.TimerHandle | None = None
         self.commits = 0
@@ -93,13 +110,50 @@ class Spool:
             # A full disk: what is here is delivered all the same, which makes room.
             if error.errno not in _NO_SPACE:
                 raise
-        self._reclaim()
+        if not segments:
+            self.take_recovered()
+
+    async def recover(self) -> list[Message]:
+        """Read what the log held at the start, in slices; its messages, given once."""
+        if self._recovery is not None:
+            pause = self._loop.time() + _SLICE
+            for _ in self._recovery:
+                if self._loop.time() > pause:
+                    await asyncio.sleep(0)
+                    pause = self._loop.time() + _SLICE
+        return self.take_recovered()
 
     def take_recovered(self) -> list[Message]:
-        """The messages that the log held at the start; given once."""
+        """The same at once."""
+        if self._recovery is not None:
+            for _ in self._recovery:
+                pass
         messages = list(self.recovered.messages.values())
         self.recovered.messages.clear()
         return messages
+
+    def _recover(self, replay: Replay) -> Generator[None, None, None]:
+        # None of the many objects that are made is garbage, and looking for some would take longer than making them.
+        collecting = gc.isenabled()
+        gc.disable()
+        try:
+            yield from replay.run()
+            keep_aside(self.folder, replay.recovered.damage)
+            for count, message in enumerate(replay.recovered.messages.values(), 1):
+                self._segments.keep(message)
+                self.messages[message.id] = message
+                if count % _PAUSE == 0:
+                    yield
+        finally:
+            if collecting:
+                gc.enable()
+        self._recovery = None
+        self._reclaim()
+
+    @property
+    def recovering(self) -> bool:
+        """Whether not all is known yet of what the log held at the start."""
+        return self._recovery is not None
 
     def next_id(self) -> int:
         """A new message's id; ids grow."""
@@ -125,7 +179,7 @@ class Spool:
     def synced(self) -> bool:
         """Whether all that was recorded would survive power loss."""
         pending = self._flush_scheduled or self._syncing or self._waiting or self._dirty
-        return not (pending or self._appends or self._outcomes or self._copies)
+        return not (pending or self._appends or self._outcomes or self._copies or self.recovering)
 
     def has_room(self) -> bool:
         """Whether the file system still has `min_free`; looked up once a second."""
@@ -149,18 +203,22 @@ class Spool:
         """
         message = delivery.message
         if outcome is not Outcome.DEFERRED:
-            message.deliveries.remove(delivery)
+            message.close(delivery)
         self._outcomes.append(outcome_record(delivery, outcome))
         if not message.deliveries:
-            self._segments.forget(message)
+            self._forget(message)
         self._schedule_flush()
 
     def finish(self, message: Message) -> None:
         """Note that nothing of a message is open here any more, whatever became of it."""
-        message.deliveries.clear()
+        message.deliveries = ()
         self._outcomes.append(finished_record(message))
-        self._segments.forget(message)
+        self._forget(message)
         self._schedule_flush()
+
+    def _forget(self, message: Message) -> None:
+        if self.messages.pop(message.id, None) is not None:
+            self._segments.forget(message)
 
     def note(self, record: bytes, done: Done | None = None) -> None:
         """Write a record behind the outcomes so far; `done(None)` when it is durable, however long the disk is full."""
@@ -201,6 +259,8 @@ class Spool:
 
     async def close(self) -> None:
         """Write and sync what is left, and let others have the spool."""
+        if self._recovery is not None:
+            self._recovery.close()  # the next start reads it all again
         self._flush()
         while self._syncing or self._waiting or self._dirty:
             self._start_sync()
@@ -275,7 +335,7 @@ class Spool:
 
     def _make_room(self) -> None:
         """Give back the newest segment too if nothing at all is wanted any more; outcomes needn't be kept then."""
-        if self._writer is not None and not self._segments.wanted and not self._notes:
+        if self._writer is not None and not self.messages and not self.recovering and not self._notes:
             if self.standing.empty:
                 self._outcomes.clear()
                 self._retired.append(self._writer.fd)
@@ -303,13 +363,15 @@ class Spool:
         self._writer.append(pieces)
         for message, location in placed:
             self._segments.place(message, location)
+            self.messages[message.id] = message
             if message.origin is not None:
                 self.standing.took(message.origin)
                 message.origin = None
 
     def _new_segment(self) -> None:
         number = self._last_number + 1
-        writer = SegmentWriter(self.folder, number, self.standing.records(time.time()))
+        standing = self.standing.records(time.time())
+        writer = SegmentWriter(self.folder, number, SegmentMeta(self._next_id, len(standing), self._settled), standing)
         self._last_number = number
         if self._writer is not None:
             self._retired.append(self._writer.fd)
@@ -331,10 +393,12 @@ class Spool:
         folder = self.folder if self._folder_changed or remove else None
         self._folder_changed = False
         current = [self._writer.fd] if self._writer is not None else []
+        self._syncing_up_to = self._last_number
         self._committer.submit(SyncJob([*retired, *current], retired, folder, remove))
 
     def _synced(self) -> None:
         self._syncing = False
+        self._settled = self._syncing_up_to
         self.commits += 1
         done, self._in_sync = self._in_sync, []
         for callback in done:
@@ -354,7 +418,7 @@ class Spool:
 
     def _reclaim(self) -> None:
         """Remove the oldest segments as far as nothing in them is wanted; else see whether to compact."""
-        if not self._compacting:
+        if not (self._compacting or self.recovering):
             removed = self._segments.take_unwanted(self._writer.segment if self._writer is not None else None)
             # Removed with the next sync, behind it: what moved out of them is durable by then.
             self._remove += removed
@@ -363,6 +427,7 @@ class Spool:
             self._sync_soon()
         if (
             not self._compacting
+            and not self.recovering
             and not self._copies
             and should_compact(
                 segments=len(self._segments),

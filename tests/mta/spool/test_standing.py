@@ -60,6 +60,7 @@ async def eventually(condition: Callable[[], bool]) -> None:
 
 async def fill(spool: Spool) -> None:
     """Messages that come and go, until all segments of before have gone."""
+    await spool.recover()
     before = set(list_segments(spool.folder))
     while before & set(list_segments(spool.folder)):
         item = message(spool, size=1000)
