@@ -30,6 +30,7 @@ from postroad.listen import listening_socket
 from postroad.metrics import MtaMetrics
 from postroad.queue.bouncer import Bouncer
 from postroad.queue.dispatcher import Dispatcher
+from postroad.queue.order_book import OrderBook
 from postroad.queue.resident import ResidentContent
 from postroad.queue.retry import RetryPolicy
 from postroad.routing.cache import TtlCache
@@ -89,15 +90,17 @@ class Mta:
             min_free=settings.spool.min_free,
         )
         retry = settings.retry
+        orders = OrderBook(self.spool, [source.name for source in settings.egress.all_sources(self._hostname)])
         self.dispatcher = Dispatcher(
             spool=self.spool,
             router=_router(settings),
-            new_site=self._site_factory(settings.egress),
+            new_site=self._site_factory(settings.egress, orders),
             policy=RetryPolicy(retry.first_delay, retry.max_delay, retry.max_age),
             bouncer=Bouncer(self.spool, self._submit, hostname=self._hostname, log=log),
             resident=ResidentContent(settings.egress.content_memory),
             metrics=self.metrics,
             log=log,
+            orders=orders,
         )
         self._reception = Reception(self.spool, self._submit, keys=keys, metrics=self.metrics, log=log)
         self._listeners: list[Listener] = []
@@ -143,13 +146,13 @@ class Mta:
     def _submit(self, message: Any) -> None:
         self.dispatcher.submit(message)
 
-    def _site_factory(self, egress: EgressSettings) -> Callable[[Route, Dispatcher], Site]:
+    def _site_factory(self, egress: EgressSettings, orders: OrderBook) -> Callable[[Route, Dispatcher], Site]:
         policy = EgressPolicy(
             per_site=egress.max_connections_per_site,
             per_connection=egress.max_messages_per_connection,
             idle_timeout=egress.idle_timeout,
         )
-        dialler = _dialler(egress, self._hostname)
+        dialler = _dialler(egress, self._hostname, orders)
         budget = self._budget = ConnectionBudget(egress.max_connections)
         tls = _tls_context() if egress.starttls else None
         broken_tls: TtlCache[str, bool] = TtlCache(size=10_000, clock=self._loop.time)
@@ -235,9 +238,9 @@ class Mta:
             self._log.warning("spool_damage", where=str(damage), kept=str(self.spool.folder / "damaged"))
         if recovered.records:
             self._log.info("recovered", messages=len(messages), records=recovered.records)
-        self.drainer.take_up(messages)
         # They stay for long: looking for garbage among them would hold everything up.
         gc.freeze()
+        self.drainer.take_up(messages)
         self._recovered = True
 
     async def _stop(self) -> None:
@@ -273,7 +276,7 @@ def _router(settings: MtaSettings) -> Router:
     return MxRouter(lookup, clock=loop.time, port=settings.routing.port)
 
 
-def _dialler(egress: EgressSettings, hostname: str) -> Dialler:
+def _dialler(egress: EgressSettings, hostname: str, orders: OrderBook) -> Dialler:
     sources = egress.all_sources(hostname)
     if sources[0].proxies:
         return ProxyDialler(
@@ -281,8 +284,9 @@ def _dialler(egress: EgressSettings, hostname: str) -> Dialler:
             proxy_timeout=egress.proxy_timeout,
             # The proxy's own limit is 60 s; its answer tells more than our giving up would.
             timeout=max(egress.connect_timeout, 65.0),
+            usable=orders.source_open,
         )
-    return DirectDialler(sources, timeout=egress.connect_timeout)
+    return DirectDialler(sources, timeout=egress.connect_timeout, usable=orders.source_open)
 
 
 def _tls_context() -> ssl.SSLContext:

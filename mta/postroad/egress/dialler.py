@@ -39,14 +39,21 @@ class Dialler(Protocol):
 class DirectDialler:
     """Connects from this host, from each source in turn."""
 
-    def __init__(self, sources: Sequence[Source], *, timeout: float) -> None:
+    def __init__(
+        self, sources: Sequence[Source], *, timeout: float, usable: Callable[[str], bool] = lambda _: True
+    ) -> None:
         self._sources = itertools.cycle(sources)
+        self._count = len(sources)
         self._timeout = timeout
+        self._usable = usable
 
     async def dial(self, address: str, port: int, factory: Factory) -> str:
         """Connect directly."""
         loop = asyncio.get_running_loop()
-        source = next(self._sources)
+        in_turn = (next(self._sources) for _ in range(self._count))
+        source = next((source for source in in_turn if self._usable(source.name)), None)
+        if source is None:
+            raise ProxyError("every source is suspended")
         local = (str(source.address), 0) if source.address is not None else None
         try:
             async with asyncio.timeout(self._timeout):
@@ -67,6 +74,7 @@ class ProxyDialler:
 
     Args:
         sources: each with at least one proxy.
+        usable: whether mail may leave from the source of this name now.
         proxy_timeout: seconds for TCP to the proxy and for its first octet.
         timeout: seconds for the rest of the handshake, the destination's connection included.
     """
@@ -78,6 +86,7 @@ class ProxyDialler:
         proxy_timeout: float,
         timeout: float,
         penalty: float = 10.0,
+        usable: Callable[[str], bool] = lambda _: True,
     ) -> None:
         # The first proxy of every source comes before the second of any: sources take turns, proxies stand in.
         spare = max(len(source.proxies) for source in sources)
@@ -85,6 +94,7 @@ class ProxyDialler:
         self._proxy_timeout = proxy_timeout
         self._timeout = timeout
         self._penalty = penalty
+        self._usable = usable
         self._failed: dict[Way, float] = {}
         self._turn_by_turn: set[Endpoint] = set()
         self._turn = 0
@@ -95,6 +105,8 @@ class ProxyDialler:
         problems = []
         for way in self._order(loop.time()):
             source, proxy = way
+            if not self._usable(source.name):
+                continue
             try:
                 bound = await self._through(way, address, port, factory)
             except ProxyRefusedError as error:
@@ -107,7 +119,7 @@ class ProxyDialler:
                 self._failed.pop(way, None)
                 return bound
             self._failed[way] = loop.time() + self._penalty
-        raise ProxyError("; ".join(problems))
+        raise ProxyError("; ".join(problems) or "every source is suspended")
 
     def _order(self, now: float) -> list[Way]:
         self._turn += 1

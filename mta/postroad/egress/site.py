@@ -4,7 +4,6 @@ import asyncio
 import math
 import random
 import ssl
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -13,6 +12,7 @@ from postroad.egress.budget import ConnectionBudget
 from postroad.egress.dialler import DialError, Dialler, ProxyError
 from postroad.egress.session import EgressSession, Peer
 from postroad.egress.source import Source
+from postroad.queue.ready import ReadyQueue
 from postroad.routing.cache import TtlCache
 from postroad.routing.route import Route
 from postroad.smtp.replies import Reply, local_reply
@@ -86,11 +86,12 @@ class Site:
         self._tls = tls
         self._broken_tls = broken_tls
         self._loop = asyncio.get_running_loop()
-        self._ready: deque[Delivery] = deque()
+        self._ready = ReadyQueue()
         self._sessions: set[EgressSession] = set()
         self._idle: dict[EgressSession, asyncio.TimerHandle] = {}
         self._dials: set[asyncio.Task[None]] = set()
         self._draining = False
+        self._old: set[EgressSession] = set()
 
     @property
     def name(self) -> str:
@@ -141,6 +142,20 @@ class Site:
         self._tell_if_empty()
         return waiting
 
+    def withdraw(self, wanted: Callable[[Delivery], bool]) -> list[Delivery]:
+        """Deliveries that wait for a connection and needn't any more."""
+        taken = self._ready.take(wanted)
+        self._tell_if_empty()
+        return taken
+
+    def renew(self) -> None:
+        """Close each connection when what it does is done; sources may be used otherwise from now on."""
+        self._old = set(self._sessions)
+        for session, timer in list(self._idle.items()):
+            timer.cancel()
+            self._close_idle(session)
+        self._grow()
+
     def resume(self) -> None:
         """Take deliveries again."""
         self._draining = False
@@ -171,7 +186,7 @@ class Site:
         """Give a connection its next delivery, or let it wait for one."""
         if session not in self._sessions or not session.usable:
             return  # session_over follows or has been
-        if self._draining or session.messages >= self._policy.per_connection:
+        if self._draining or session in self._old or session.messages >= self._policy.per_connection:
             self._close(session)
             self._grow()
             return
@@ -208,6 +223,7 @@ class Site:
     def _drop(self, session: EgressSession) -> None:
         if session in self._sessions:
             self._sessions.remove(session)
+            self._old.discard(session)
             timer = self._idle.pop(session, None)
             if timer is not None:
                 timer.cancel()

@@ -2,11 +2,10 @@
 
 import asyncio
 import errno
-import gc
 import os
 import time
 import zlib
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from postroad.spool.committer import Committer, SyncJob
@@ -16,11 +15,11 @@ from postroad.spool.errors import SpoolError, SpoolFullError, UnreadableError
 from postroad.spool.head import read_head
 from postroad.spool.lock import SpoolLock
 from postroad.spool.message import Delivery, Message, Outcome
+from postroad.spool.reading import Reading
 from postroad.spool.record import SegmentMeta
 from postroad.spool.recovery import Recovered, Replay, found_segments
 from postroad.spool.reserve import Reserve
 from postroad.spool.room import Room
-from postroad.spool.scan import keep_aside
 from postroad.spool.segment import read_at, sync_segments
 from postroad.spool.segments import SegmentTable
 from postroad.spool.writer import SegmentWriter
@@ -28,9 +27,6 @@ from postroad.spool.writer import SegmentWriter
 SEGMENT_SIZE = 64 << 20
 _OUTCOME_SYNC_DELAY = 0.05
 _RETRY_FULL = 1.0
-_PAUSE = 256
-_SLICE = 0.01
-"""Seconds that recovery takes before others have their turn."""
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -84,8 +80,8 @@ class Spool:
         self._next_id = max(head.highest_id + 1, int(time.time() * 1000) << 20)
         self._settled = self._segments.last_number + 1
         replay = Replay(segments, check_from=head.settled)
+        self._reading = Reading(folder, replay, self._segments, self.messages, self._reclaim)
         self.recovered: Recovered = replay.recovered
-        self._recovery: Generator[None, None, None] | None = self._recover(replay)
         self._writer: SegmentWriter | None = None
         self._last_number = self._segments.last_number
         self._appends: list[tuple[Message, Done]] = []
@@ -114,46 +110,17 @@ class Spool:
             self.take_recovered()
 
     async def recover(self) -> list[Message]:
-        """Read what the log held at the start, in slices; its messages, given once."""
-        if self._recovery is not None:
-            pause = self._loop.time() + _SLICE
-            for _ in self._recovery:
-                if self._loop.time() > pause:
-                    await asyncio.sleep(0)
-                    pause = self._loop.time() + _SLICE
-        return self.take_recovered()
+        """Read what the log held at the start, while others have their turn; its messages, given once."""
+        return await self._reading.finish()
 
     def take_recovered(self) -> list[Message]:
         """The same at once."""
-        if self._recovery is not None:
-            for _ in self._recovery:
-                pass
-        messages = list(self.recovered.messages.values())
-        self.recovered.messages.clear()
-        return messages
-
-    def _recover(self, replay: Replay) -> Generator[None, None, None]:
-        # None of the many objects that are made is garbage, and looking for some would take longer than making them.
-        collecting = gc.isenabled()
-        gc.disable()
-        try:
-            yield from replay.run()
-            keep_aside(self.folder, replay.recovered.damage)
-            for count, message in enumerate(replay.recovered.messages.values(), 1):
-                self._segments.keep(message)
-                self.messages[message.id] = message
-                if count % _PAUSE == 0:
-                    yield
-        finally:
-            if collecting:
-                gc.enable()
-        self._recovery = None
-        self._reclaim()
+        return self._reading.finish_at_once()
 
     @property
     def recovering(self) -> bool:
         """Whether not all is known yet of what the log held at the start."""
-        return self._recovery is not None
+        return self._reading.going_on
 
     def next_id(self) -> int:
         """A new message's id; ids grow."""
@@ -257,10 +224,20 @@ class Spool:
             return body
         raise UnreadableError(f"message {message.queue_id} is not where it should be")
 
+    async def rewrite(self, message: Message) -> None:
+        """Write a message anew, with the envelope that it has now.
+
+        Raises:
+            UnreadableError: its body isn't what was written.
+        """
+        body = await self.read(message)
+        if message.deliveries:
+            self._copies.append((message, (body,)))
+            self._schedule_flush()
+
     async def close(self) -> None:
         """Write and sync what is left, and let others have the spool."""
-        if self._recovery is not None:
-            self._recovery.close()  # the next start reads it all again
+        self._reading.give_up()
         self._flush()
         while self._syncing or self._waiting or self._dirty:
             self._start_sync()

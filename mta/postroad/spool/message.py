@@ -46,9 +46,11 @@ class Delivery(msgspec.Struct, eq=False):
     slot: Optional["Bucket"] = None
     """Its place in the scheduled queue; None while it isn't there."""
     queue: Optional["DestinationQueue"] = None
-    """The scheduled queue of its tenant, campaign and domain, while it waits there; its neighbours in it follow."""
+    """The queue of its tenant, campaign and domain, while it waits there; its neighbours in it follow."""
     before: Optional["Delivery"] = None
     after: Optional["Delivery"] = None
+    suspended: int = 0
+    """Number of the order that suspended it last."""
 
     @property
     def addresses(self) -> list[bytes]:

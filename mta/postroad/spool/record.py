@@ -47,6 +47,8 @@ class RecordKind(IntEnum):
     """Begins a batch on its way between two spools; never in a log."""
     TRANSFER = 10
     """A message on its way between two spools, with its body; never in a log."""
+    ORDERS = 11
+    """Which mail is suspended or to be bounced; takes the place of all such records before."""
 
 
 class SegmentMeta(msgspec.Struct, array_like=True, frozen=True, gc=False):

@@ -118,8 +118,9 @@ class Replay:
         location = Location(segment, record.body_offset, record.body_size, record.body_check)
         known = self._messages.get(id)
         if known is not None:
-            # Compaction copied it: the body has moved, what is known of its recipients stays.
+            # It was copied: the body has moved, and it may be another's now; what is known of its recipients stays.
             known.location = location
+            known.tenant, known.campaign = meta.tenant, meta.campaign
             return
         if meta.origin is not None:
             self.recovered.standing.took(meta.origin)

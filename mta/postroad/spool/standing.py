@@ -3,10 +3,12 @@
 Each new segment begins with these records, so the oldest ones can be removed as ever.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import msgspec
 
+from postroad.spool.orders import Order, Orders
 from postroad.spool.record import Origin, Record, RecordKind, encode_record
 
 REMEMBER = 90 * 86400.0
@@ -60,21 +62,23 @@ class _ReceivedMeta(msgspec.Struct, array_like=True):
 
 _decode_order = msgspec.msgpack.Decoder(_OrderMeta).decode
 _decode_offer = msgspec.msgpack.Decoder(Offer).decode
+_decode_orders = msgspec.msgpack.Decoder(Orders).decode
 _decode_received = msgspec.msgpack.Decoder(_ReceivedMeta).decode
 
 
 class Standing:
-    """The drain order, open offers to other spools, and what was received of them."""
+    """The drain order, open offers to other spools, what was received of them, and orders on queued mail."""
 
     def __init__(self) -> None:
         self.order: DrainOrder | None = None
         self.offers: dict[int, Offer] = {}
         self.received: dict[bytes, Received] = {}
+        self.orders: dict[int, Order] = {}
 
     @property
     def empty(self) -> bool:
         """Whether there is nothing to be kept."""
-        return self.order is None and not self.offers and not self.received
+        return self.order is None and not self.offers and not self.received and not self.orders
 
     def took(self, origin: Origin) -> None:
         """A message of another spool is in the log."""
@@ -100,6 +104,8 @@ class Standing:
                 self.offers.pop(record.id, None)
             case RecordKind.RECEIVED:
                 self._replay_received(record.id, _decode_received(record.meta))
+            case RecordKind.ORDERS:
+                self.orders = {order.number: order for order in _decode_orders(record.meta).orders}
             case _:
                 pass
 
@@ -113,7 +119,8 @@ class Standing:
             known.when = max(known.when, meta.when)
 
     def records(self, now: float) -> bytes:
-        """All of it as records; batches received longer than `REMEMBER` ago are forgotten."""
+        """All of it as records; orders that are over and batches received `REMEMBER` ago are forgotten."""
+        self.orders = {number: order for number, order in self.orders.items() if now < order.until}
         for spool, received in list(self.received.items()):
             if received.when + REMEMBER < now:
                 del self.received[spool]
@@ -122,6 +129,7 @@ class Standing:
                 order_record(self.order) if self.order is not None else b"",
                 *(offered_record(offer) for offer in self.offers.values()),
                 *(received_record(spool, received) for spool, received in self.received.items()),
+                orders_record(self.orders.values()) if self.orders else b"",
             )
         )
 
@@ -129,6 +137,11 @@ class Standing:
 def order_record(order: DrainOrder | None) -> bytes:
     """The spool is to be moved away; None ends that."""
     return encode_record(RecordKind.DRAIN, 0, _OrderMeta(order))
+
+
+def orders_record(orders: Iterable[Order]) -> bytes:
+    """These orders on queued mail stand, and no others."""
+    return encode_record(RecordKind.ORDERS, 0, Orders(tuple(orders)))
 
 
 def offered_record(offer: Offer) -> bytes:
