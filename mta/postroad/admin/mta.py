@@ -1,12 +1,12 @@
 """What the MTA answers to operators."""
 
 import time
-from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from postroad.admin.http import AdminRequest, AdminRoute, Answer
+from postroad.queue.survey import By, top
 
 if TYPE_CHECKING:
     from postroad.mta import Mta
@@ -44,17 +44,12 @@ def queue_summary(mta: "Mta") -> dict[str, Any]:
     """Counts of what is queued: in all, by site (ready) and by domain (scheduled)."""
     dispatcher = mta.dispatcher
     now = time.time()
-    domains: Counter[bytes] = Counter()
-    next_due: dict[bytes, float] = {}
-    replies: dict[bytes, str] = {}
-    for delivery in dispatcher.scheduled_deliveries():
-        domain = delivery.domain
-        domains[domain] += len(delivery.recipients)
-        if delivery.due < next_due.get(domain, float("inf")):
-            next_due[domain] = delivery.due
-        if delivery.reply:
-            replies[domain] = delivery.reply
-    oldest = min((message.received for message in dispatcher.messages.values()), default=now)
+    queues = dispatcher.queues.values()
+    # What doesn't wait for its time is in the order of acceptance, but for what was read from the log: good enough.
+    first = next(iter(dispatcher.messages.values()), None)
+    oldest = min((queue.oldest for queue in queues), default=now)
+    if first is not None:
+        oldest = min(oldest, first.received)
     sites = sorted(dispatcher.sites.values(), key=lambda site: site.waiting, reverse=True)
     return {
         "messages": len(dispatcher.messages),
@@ -66,11 +61,11 @@ def queue_summary(mta: "Mta") -> dict[str, Any]:
         "sites": [{"site": site.name, "ready": site.waiting, "connections": site.connections} for site in sites[:_TOP]],
         "domains": [
             {
-                "domain": domain.decode("utf-8", "replace"),
-                "recipients": count,
-                "next_attempt_in": round(max(0.0, next_due[domain] - now), 1),
-                "last_reply": replies.get(domain, ""),
+                "domain": row.name[0],
+                "recipients": row.recipients,
+                "next_attempt_in": round(max(0.0, row.next_due - now), 1),
+                "last_reply": row.last_reply,
             }
-            for domain, count in domains.most_common(_TOP)
+            for row in top(queues, by=By.DOMAIN, limit=_TOP)
         ],
     }
