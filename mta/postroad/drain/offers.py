@@ -90,5 +90,5 @@ class OpenOffers:
         self._dispatcher.gone(gone)
         del self._open[offer.number]
         del self._spool.standing.offers[offer.number]
-        self._spool.note(settled_record(offer.number))
+        self._spool.note(settled_record(offer.number, taken))
         self._dispatcher.give_back(item.messages.values())

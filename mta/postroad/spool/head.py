@@ -21,16 +21,22 @@ class SpoolHead:
 
 
 def read_head(segments: list[Segment]) -> SpoolHead:
-    """The facts, from the newest segment that says all of what was before it; from all segments if none does.
+    """The facts, from a segment that says all of what was before it and those after it; from all if none does.
 
-    Each new segment begins with them, so that mail can be taken while the rest of the log is still being read.
+    So mail can be taken while the rest of the log is still being read. What a segment leaves out counts only if all
+    before it were whole on disk: an end that was recorded there may be torn off.
     """
-    first = 0
     head = SpoolHead()
+    first = 0
+    settled: int | None = None
     for index in range(len(segments) - 1, -1, -1):
-        if (meta := _first_words(segments[index])) is not None:
+        if (meta := _first_words(segments[index])) is None:
+            continue
+        if settled is None:
+            settled = head.settled = meta.settled
+        if segments[index].number < settled:
+            head.highest_id = meta.highest_id
             first = index
-            head.highest_id, head.settled = meta.highest_id, meta.settled
             break
     for segment in segments[first:]:
         with mapped(segment.path) as data:
@@ -62,7 +68,9 @@ def _first_words(segment: Segment) -> SegmentMeta | None:
 
 def _take(record: Record, head: SpoolHead) -> None:
     try:
-        if record.kind is RecordKind.MESSAGE:
+        if record.kind is RecordKind.SEGMENT and record.meta:
+            head.highest_id = max(head.highest_id, decode_segment_meta(record.meta).highest_id)
+        elif record.kind is RecordKind.MESSAGE:
             head.highest_id = max(head.highest_id, record.id)
             if (origin := decode_message_meta(record.meta).origin) is not None:
                 head.standing.took(origin)

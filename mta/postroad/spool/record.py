@@ -38,7 +38,7 @@ class RecordKind(IntEnum):
     OFFERED = 5
     """A batch of messages is about to be offered to another spool; its id is the batch's number."""
     SETTLED = 6
-    """It is known what became of a batch; no meta."""
+    """It is known what became of a batch, and which of its messages were taken (releases before say none)."""
     RECEIVED = 7
     """What was taken of another spool's last batch, whose number is the id."""
     DRAIN = 8

@@ -11,7 +11,7 @@ from postroad.spool.record import Record, RecordKind, decode_message_meta, decod
 from postroad.spool.scan import Damage, mapped, scan
 from postroad.spool.schedule import Schedule, plan_deliveries, replay_outcome
 from postroad.spool.segment import Segment, list_segments, segment_path
-from postroad.spool.standing import Standing
+from postroad.spool.standing import Standing, taken_by
 
 _PAUSE = 64
 """Records that are replayed without a pause."""
@@ -102,13 +102,19 @@ class Replay:
         elif kind is RecordKind.OUTCOME:
             self._replay_outcome(record)
         elif kind is RecordKind.FINISHED:
-            # A message is never copied once it is finished, so nothing can bring it back.
-            self._messages.pop(record.id, None)
-            self._schedules.pop(record.id, None)
+            self._finished(record.id)
         else:
+            if kind is RecordKind.SETTLED:
+                for id in taken_by(record):
+                    self._finished(id)
             if kind is RecordKind.OFFERED:
                 self.recovered.highest_id = max(self.recovered.highest_id, record.id)
             self.recovered.standing.replay(record)
+
+    def _finished(self, id: int) -> None:
+        # A message is never copied once it is finished, so nothing can bring it back.
+        self._messages.pop(id, None)
+        self._schedules.pop(id, None)
 
     def _replay_message(self, record: Record, segment: int) -> None:
         meta = decode_message_meta(record.meta)

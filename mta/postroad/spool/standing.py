@@ -53,6 +53,10 @@ class _OrderMeta(msgspec.Struct, array_like=True):
     order: DrainOrder | None
 
 
+class _SettledMeta(msgspec.Struct, array_like=True):
+    taken: tuple[int, ...]
+
+
 class _ReceivedMeta(msgspec.Struct, array_like=True):
     spool: bytes
     ids: tuple[int, ...]
@@ -63,6 +67,7 @@ class _ReceivedMeta(msgspec.Struct, array_like=True):
 _decode_order = msgspec.msgpack.Decoder(_OrderMeta).decode
 _decode_offer = msgspec.msgpack.Decoder(Offer).decode
 _decode_orders = msgspec.msgpack.Decoder(Orders).decode
+_decode_settled = msgspec.msgpack.Decoder(_SettledMeta).decode
 _decode_received = msgspec.msgpack.Decoder(_ReceivedMeta).decode
 
 
@@ -149,9 +154,17 @@ def offered_record(offer: Offer) -> bytes:
     return encode_record(RecordKind.OFFERED, offer.number, offer)
 
 
-def settled_record(number: int) -> bytes:
-    """What became of a batch is known and recorded: those of its messages that aren't finished are here."""
-    return encode_record(RecordKind.SETTLED, number)
+def settled_record(number: int, taken: Iterable[int]) -> bytes:
+    """What became of a batch is known: the other spool has `taken`, and the rest is here.
+
+    The ids are part of this record: a crash may leave a later record and tear those before it.
+    """
+    return encode_record(RecordKind.SETTLED, number, _SettledMeta(tuple(taken)))
+
+
+def taken_by(settled: Record) -> tuple[int, ...]:
+    """The messages that another spool has, from the record that says so."""
+    return _decode_settled(settled.meta).taken if settled.meta else ()
 
 
 def received_record(spool: bytes, received: Received) -> bytes:
