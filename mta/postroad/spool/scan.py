@@ -20,6 +20,8 @@ class Damage:
     offset: int
     size: int
     reason: str
+    message_stays: bool = False
+    """Whether only a message's body is damaged: its envelope is known."""
 
     def __str__(self) -> str:
         return f"segment {self.segment:016x}: {self.size} octets at {self.offset}: {self.reason}"
@@ -49,7 +51,7 @@ def scan(data: mmap.mmap | bytes, number: int, *, check_bodies: bool = False) ->
             continue
         offset = record.end
         if check_bodies and record.body_size and zlib.crc32(data[record.body_offset : offset]) != record.body_check:
-            yield Damage(number, record.offset, offset - record.offset, "wrong checksum of a message body")
+            yield Damage(number, record.offset, offset - record.offset, "wrong checksum of a message body", True)
             continue
         yield record
 
