@@ -3,7 +3,6 @@
 import json
 import sys
 from datetime import timedelta
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -11,15 +10,17 @@ from rich.console import Console
 from rich.table import Table
 
 from postroad.admin.client import AdminClient, AdminError
+from postroad.admin.command import bounce, lift, message, orders, rebind, suspend, top
 from postroad.drain.command import DrainError, drain
-from postroad.spool.verify import verify_spool
+from postroad.spool.command import spool_app
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Look at a running MTA and at its spool; move it away."
 )
-spool_app = typer.Typer(no_args_is_help=True, help="Look at a spool folder.")
 app.add_typer(spool_app, name="spool")
 app.command()(drain)
+for command in (suspend, bounce, orders, lift, rebind, message, top):
+    app.command()(command)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
@@ -73,39 +74,6 @@ def flush(as_json: AsJson = False) -> None:
         _print_json(data)
     else:
         print(f"{data['made_due']} deliveries are due now; next: postroad queue")
-
-
-@spool_app.command("verify")
-def verify(
-    folder: Annotated[Path, typer.Argument(help="The folder that [spool] path names.")], as_json: AsJson = False
-) -> None:
-    """Read a whole spool and check every record; nothing is changed. Exits with 1 if anything is damaged."""
-    report = verify_spool(folder)
-    if as_json:
-        _print_json(report.as_dict())
-    else:
-        table = Table("segments", "octets", "records", "open messages", "open recipients", "damaged")
-        table.add_row(
-            *(
-                str(number)
-                for number in (
-                    report.segments,
-                    report.octets,
-                    report.records,
-                    report.messages,
-                    report.recipients,
-                    len(report.damage),
-                )
-            )
-        )
-        console = Console()
-        console.print(table)
-        for damage in report.damage:
-            console.print(damage, highlight=False)
-        if report.damage:
-            console.print("Damaged octets are copied to damaged/ when the MTA starts; nothing is deleted.")
-    if report.damage:
-        raise typer.Exit(1)
 
 
 def main() -> int:

@@ -1,6 +1,7 @@
 """The MTA: its parts put together, started and stopped."""
 
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -12,7 +13,10 @@ from typing import Any
 
 from postroad.admin.drain import drain_routes
 from postroad.admin.http import AdminServer
+from postroad.admin.messages import message_routes
 from postroad.admin.mta import mta_routes
+from postroad.admin.openapi import with_description
+from postroad.admin.orders import order_routes
 from postroad.build import this_build
 from postroad.content.dkim import DkimKey
 from postroad.drain.client import PeerClient
@@ -33,6 +37,7 @@ from postroad.listen import Ports
 from postroad.metrics import MtaMetrics
 from postroad.queue.bouncer import Bouncer, NoticePolicy
 from postroad.queue.dispatcher import Dispatcher
+from postroad.queue.order_book import OrderBook
 from postroad.queue.resident import ResidentContent
 from postroad.queue.retry import RetryPolicy
 from postroad.routing.dns import Resolver
@@ -92,15 +97,17 @@ class Mta:
             min_free_inodes=settings.spool.min_free_inodes,
         )
         retry = settings.retry
+        orders = OrderBook(self.spool, [source.name for source in settings.egress.all_sources(self._hostname)])
         self.dispatcher = Dispatcher(
             spool=self.spool,
             router=_router(settings, self._hostname),
-            new_site=self._site_factory(settings.egress),
+            new_site=self._site_factory(settings.egress, orders),
             policy=RetryPolicy(retry.first_delay, retry.max_delay, retry.max_age),
             bouncer=self._new_bouncer(),
             resident=ResidentContent(settings.egress.content_memory),
             metrics=self.metrics,
             log=log,
+            orders=orders,
         )
         self._watchdog = DeliveryWatchdog(self.dispatcher.sites, metrics=self.metrics, log=log)
         self._reception = Reception(self.spool, self._submit, keys=keys, metrics=self.metrics, log=log)
@@ -112,8 +119,15 @@ class Mta:
         self.drainer = self._new_drainer(identity)
         self._receiver = self._new_receiver(identity)
         largest = max_batch_size(settings.drain.batch_octets, self._max_message)
-        routes = mta_routes(self) | drain_routes(self.drainer, self._receiver, max_batch=largest)
-        self.admin = AdminServer(routes, token=read_token(settings.admin.token_file))
+        routes = (
+            mta_routes(self)
+            | message_routes(self)
+            | order_routes(self.dispatcher.enforcement, clock=time.time)
+            | drain_routes(self.drainer, self._receiver, max_batch=largest)
+        )
+        self.admin = AdminServer(
+            with_description(routes, version=self.build.version), token=read_token(settings.admin.token_file)
+        )
 
     def _new_bouncer(self) -> Bouncer:
         notices = self._settings.notices
@@ -163,7 +177,7 @@ class Mta:
     def _submit(self, message: Any) -> None:
         self.dispatcher.submit(message)
 
-    def _site_factory(self, egress: EgressSettings) -> Callable[[Route, Dispatcher], Site]:
+    def _site_factory(self, egress: EgressSettings, orders: OrderBook) -> Callable[[Route, Dispatcher], Site]:
         policy = EgressPolicy(
             per_site=egress.max_connections_per_site,
             per_connection=egress.max_messages_per_connection,
@@ -172,7 +186,7 @@ class Mta:
         )
         budget = self._budget = ConnectionBudget(egress.max_connections)
         connector = Connector(
-            _dialler(egress, self._hostname),
+            _dialler(egress, self._hostname, orders),
             HostMemory(clock=self._loop.time),
             tls=_tls_context() if egress.starttls else None,
             overlap=egress.overlap,
@@ -188,11 +202,8 @@ class Mta:
         """Serve on these ports until SIGTERM or SIGINT, then stop without losing anything."""
         admin = await self._loop.create_server(self.admin.protocol, sock=ports.admin)
 
-        def ready() -> None:
-            notify("READY=1")
-            Watchdog(self._loop)
-
-        await self.serve(ports.listeners, on_ready=ready)
+        Watchdog(self._loop)
+        await self.serve(ports.listeners, on_ready=lambda: notify("READY=1"))
         admin.close()
 
     async def serve(self, listening: Sequence[socket.socket], *, on_ready: Callable[[], None]) -> None:
@@ -201,10 +212,15 @@ class Mta:
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, stop.set)
         await self._start_listeners(listening)
-        self._take_up()
-        on_ready()
-        self._log.info("started", version=self.build.version, release=self.build.release, pid=os.getpid())
-        await stop.wait()
+        # New mail is taken meanwhile, and delivered.
+        taking_up = self._loop.create_task(self._take_up())
+        stopped = self._loop.create_task(stop.wait())
+        await asyncio.wait((taking_up, stopped), return_when=asyncio.FIRST_COMPLETED)
+        if not taking_up.cancel():
+            taking_up.result()
+            on_ready()
+            self._log.info("started", version=self.build.version, release=self.build.release, pid=os.getpid())
+        await stopped
         await self._stop()
 
     @property
@@ -244,14 +260,16 @@ class Mta:
         if sockets:
             self._listeners.extend(await self._entrance.open(sockets, self._hostname))
 
-    def _take_up(self) -> None:
+    async def _take_up(self) -> None:
         """Put what the log held into the queue."""
         recovered = self.spool.recovered
-        messages = self.spool.take_recovered()
+        messages = await self.spool.recover()
         for damage in recovered.damage:
             self._log.warning("spool_damage", where=str(damage), kept=str(self.spool.folder / "damaged"))
         if recovered.records:
             self._log.info("recovered", messages=len(messages), records=recovered.records)
+        # They stay for long: looking for garbage among them would hold everything up.
+        gc.freeze()
         self.drainer.take_up(messages)
         self._recovered = True
 
@@ -296,7 +314,7 @@ def _router(settings: MtaSettings, hostname: str) -> Router:
     return MxRouter(lookup, clock=loop.time, port=settings.routing.port)
 
 
-def _dialler(egress: EgressSettings, hostname: str) -> Dialler:
+def _dialler(egress: EgressSettings, hostname: str, orders: OrderBook) -> Dialler:
     sources = egress.all_sources(hostname)
     if sources[0].proxies:
         return ProxyDialler(
@@ -304,8 +322,9 @@ def _dialler(egress: EgressSettings, hostname: str) -> Dialler:
             proxy_timeout=egress.proxy_timeout,
             # The proxy's own limit is 60 s; its answer tells more than our giving up would.
             timeout=max(egress.connect_timeout, 65.0),
+            usable=orders.source_open,
         )
-    return DirectDialler(sources, timeout=egress.connect_timeout)
+    return DirectDialler(sources, timeout=egress.connect_timeout, usable=orders.source_open)
 
 
 def _tls_context() -> ssl.SSLContext:

@@ -26,7 +26,16 @@ def rendered(folder: Path, **variables: Any) -> MtaSettings:
     (folder / "given.json").write_text(json.dumps(given))
     subprocess.run(
         [
-            *("ansible", "localhost", "-i", "localhost,", "-c", "local", "-m", "ansible.builtin.template"),
+            *(
+                str(Path(sys.executable).with_name("ansible")),
+                "localhost",
+                "-i",
+                "localhost,",
+                "-c",
+                "local",
+                "-m",
+                "ansible.builtin.template",
+            ),
             *("-e", f"@{folder / 'given.json'}", "-e", f"ansible_python_interpreter={sys.executable}"),
             *("-a", f"src={ROLE / 'templates' / 'mta.toml.j2'} dest={folder / 'mta.toml'}"),
         ],

@@ -32,7 +32,7 @@ def test_a_torn_tail_loses_only_the_torn_record(
 def mta_records(log: Path) -> list[int]:
     """Where the message records of a segment begin."""
     from postroad.spool.record import Record, RecordKind
-    from postroad.spool.recovery import scan
+    from postroad.spool.scan import scan
 
-    found = scan(memoryview(log.read_bytes()), 1, check_bodies=True)
+    found = scan(log.read_bytes(), 1, check_bodies=True)
     return [item.offset for item in found if isinstance(item, Record) and item.kind is RecordKind.MESSAGE]

@@ -10,11 +10,15 @@ from postroad.spool.errors import SpoolError
 _MAX_ORDER = 64 << 10
 
 
-class _Order(msgspec.Struct, forbid_unknown_fields=True):
+class DrainRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """Where the messages go; to nobody: they are only delivered."""
+
     targets: list[str]
 
 
-class _TakeBack(msgspec.Struct, forbid_unknown_fields=True):
+class TakeBackRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """A target that is gone."""
+
     target: str
 
 
@@ -23,7 +27,7 @@ def drain_routes(drainer: Drainer, receiver: Receiver, *, max_batch: int) -> dic
 
     async def begin(request: AdminRequest) -> Answer:
         try:
-            await drainer.begin(msgspec.json.decode(bytes(request.body), type=_Order).targets)
+            await drainer.begin(msgspec.json.decode(bytes(request.body), type=DrainRequest).targets)
         except (ValueError, SpoolError) as error:
             return _failed(error, '{"targets": ["HOST:PORT", …]}')
         return Answer.json(drainer.progress())
@@ -34,20 +38,34 @@ def drain_routes(drainer: Drainer, receiver: Receiver, *, max_batch: int) -> dic
 
     async def take_back(request: AdminRequest) -> Answer:
         try:
-            wanted = msgspec.json.decode(bytes(request.body), type=_TakeBack)
+            wanted = msgspec.json.decode(bytes(request.body), type=TakeBackRequest)
             count = await drainer.take_back(wanted.target)
         except ValueError as error:
             return _failed(error, '{"target": "HOST:PORT"}')
         return Answer.json({"taken_back": count, **drainer.progress()})
 
     return {
-        ("GET", "/drain"): AdminRoute(lambda _: Answer.json(drainer.progress())),
-        ("POST", "/drain"): AdminRoute(begin, max_body=_MAX_ORDER),
-        ("DELETE", "/drain"): AdminRoute(cancel),
-        ("POST", "/drain/take-back"): AdminRoute(take_back, max_body=_MAX_ORDER),
-        ("GET", "/spool/receive"): AdminRoute(receiver.greet),
-        ("POST", "/spool/receive"): AdminRoute(receiver.receive, max_body=max_batch),
-        ("POST", "/spool/withdraw"): AdminRoute(receiver.withdraw, max_body=_MAX_ORDER),
+        ("GET", "/drain"): AdminRoute(lambda _: Answer.json(drainer.progress()), about="How far the drain is."),
+        ("POST", "/drain"): AdminRoute(
+            begin,
+            max_body=_MAX_ORDER,
+            takes=DrainRequest,
+            about="Move everything to other MTAs: the host may go then.",
+        ),
+        ("DELETE", "/drain"): AdminRoute(cancel, about="End the drain: take mail and deliver again."),
+        ("POST", "/drain/take-back"): AdminRoute(
+            take_back,
+            max_body=_MAX_ORDER,
+            takes=TakeBackRequest,
+            about="Deliver from here what was offered to a target that is gone for good.",
+        ),
+        ("GET", "/spool/receive"): AdminRoute(receiver.greet, about="For other MTAs: which spool this is."),
+        ("POST", "/spool/receive"): AdminRoute(
+            receiver.receive, max_body=max_batch, about="For other MTAs: take a batch of messages."
+        ),
+        ("POST", "/spool/withdraw"): AdminRoute(
+            receiver.withdraw, max_body=_MAX_ORDER, about="For other MTAs: what was taken of a batch; no more of it is."
+        ),
     }
 
 

@@ -1,12 +1,12 @@
 """What the MTA answers to operators."""
 
 import time
-from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from postroad.admin.http import AdminRequest, AdminRoute, Answer
+from postroad.queue.survey import By, top
 
 if TYPE_CHECKING:
     from postroad.mta import Mta
@@ -29,14 +29,20 @@ def mta_routes(mta: "Mta") -> dict[tuple[str, str], AdminRoute]:
         return Answer.json({"made_due": mta.dispatcher.flush()})
 
     return {
-        ("GET", "/ready"): AdminRoute(ready, open=True),
-        ("GET", "/health"): AdminRoute(lambda _: Answer.text("ok"), open=True),
-        ("GET", "/metrics"): AdminRoute(metrics, open=True),
-        ("GET", "/build"): AdminRoute(
-            lambda _: Answer.json({"version": mta.build.version, "release": mta.build.release})
+        ("GET", "/ready"): AdminRoute(ready, open=True, text=True, about="Whether mail should be sent here, or 503."),
+        ("GET", "/health"): AdminRoute(
+            lambda _: Answer.text("ok"), open=True, text=True, about="Whether the process works at all."
         ),
-        ("GET", "/queue"): AdminRoute(lambda _: Answer.json(queue_summary(mta))),
-        ("POST", "/flush"): AdminRoute(flush),
+        ("GET", "/metrics"): AdminRoute(metrics, open=True, text=True, about="All metrics, as Prometheus reads them."),
+        ("GET", "/build"): AdminRoute(
+            lambda _: Answer.json({"version": mta.build.version, "release": mta.build.release}),
+            about="The build.",
+        ),
+        ("GET", "/queue"): AdminRoute(
+            lambda _: Answer.json(queue_summary(mta)),
+            about="What is queued: in all, and the largest of it.",
+        ),
+        ("POST", "/flush"): AdminRoute(flush, about="Make everything due now that isn't suspended."),
     }
 
 
@@ -44,17 +50,12 @@ def queue_summary(mta: "Mta") -> dict[str, Any]:
     """Counts of what is queued: in all, by site (ready) and by domain (scheduled)."""
     dispatcher = mta.dispatcher
     now = time.time()
-    domains: Counter[bytes] = Counter()
-    next_due: dict[bytes, float] = {}
-    replies: dict[bytes, str] = {}
-    for delivery in dispatcher.scheduled_deliveries():
-        domain = delivery.domain
-        domains[domain] += len(delivery.recipients)
-        if delivery.due < next_due.get(domain, float("inf")):
-            next_due[domain] = delivery.due
-        if delivery.reply:
-            replies[domain] = delivery.reply
-    oldest = min((message.received for message in dispatcher.messages.values()), default=now)
+    queues = dispatcher.queues.values()
+    # What doesn't wait for its time is in the order of acceptance, but for what was read from the log: good enough.
+    first = next(iter(dispatcher.messages.values()), None)
+    oldest = min((queue.oldest for queue in queues), default=now)
+    if first is not None:
+        oldest = min(oldest, first.received)
     sites = sorted(dispatcher.sites.values(), key=lambda site: site.waiting, reverse=True)
     return {
         "messages": len(dispatcher.messages),
@@ -66,11 +67,11 @@ def queue_summary(mta: "Mta") -> dict[str, Any]:
         "sites": [{"site": site.name, "ready": site.waiting, "connections": site.connections} for site in sites[:_TOP]],
         "domains": [
             {
-                "domain": domain.decode("utf-8", "replace"),
-                "recipients": count,
-                "next_attempt_in": round(max(0.0, next_due[domain] - now), 1),
-                "last_reply": replies.get(domain, ""),
+                "domain": row.name[0],
+                "recipients": row.recipients,
+                "next_attempt_in": round(max(0.0, row.next_due - now), 1),
+                "last_reply": row.last_reply,
             }
-            for domain, count in domains.most_common(_TOP)
+            for row in top(queues, by=By.DOMAIN, limit=_TOP)
         ],
     }

@@ -49,15 +49,15 @@ class OpenOffers:
 
     def recover(self, messages: Iterable[Message]) -> list[Message]:
         """Take up the offers that the log knows; the messages that are free."""
-        by_id = {message.id: message for message in messages}
+        known = self._spool.messages
+        offered: set[int] = set()
         for offer in list(self._spool.standing.offers.values()):
-            held = {id: by_id.pop(id) for id in offer.ids if id in by_id}
+            held = {id: known[id] for id in offer.ids if id in known}
+            offered |= held.keys()
             item = self._open[offer.number] = OpenOffer(offer, held, doubtful=True)
-            if held:
-                self._dispatcher.keep(held.values())
-            else:
+            if not held:
                 self.settle(item, ())  # all were taken, only the record of the end is missing
-        return list(by_id.values())
+        return [message for message in messages if message.id not in offered]
 
     def at(self, address: str) -> OpenOffer | None:
         """The open offer that was made there."""
@@ -90,5 +90,5 @@ class OpenOffers:
         self._dispatcher.gone(gone)
         del self._open[offer.number]
         del self._spool.standing.offers[offer.number]
-        self._spool.note(settled_record(offer.number))
+        self._spool.note(settled_record(offer.number, taken))
         self._dispatcher.give_back(item.messages.values())

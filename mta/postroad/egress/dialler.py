@@ -42,19 +42,27 @@ class Dialler(Protocol):
 class DirectDialler:
     """Connects from this host, from each source in turn."""
 
-    def __init__(self, sources: Sequence[Source], *, timeout: float) -> None:
-        self._sources = {version: itertools.cycle(_of_version(sources, version)) for version in (4, 6)}
-        self._reached = {version for version in (4, 6) if _of_version(sources, version)}
+    def __init__(
+        self, sources: Sequence[Source], *, timeout: float, usable: Callable[[str], bool] = lambda _: True
+    ) -> None:
+        of_version = {version: _of_version(sources, version) for version in (4, 6)}
+        self._sources = {version: itertools.cycle(found) for version, found in of_version.items()}
+        self._counts = {version: len(found) for version, found in of_version.items()}
         self._timeout = timeout
+        self._usable = usable
 
     def reaches(self, address: str) -> bool:
         """Whether a source has an address of this family, or none of its own."""
-        return _version(address) in self._reached
+        return self._counts[_version(address)] > 0
 
     async def dial(self, address: str, port: int, factory: Factory) -> str:
         """Connect directly."""
         loop = asyncio.get_running_loop()
-        source = next(self._sources[_version(address)])
+        version = _version(address)
+        in_turn = (next(self._sources[version]) for _ in range(self._counts[version]))
+        source = next((source for source in in_turn if self._usable(source.name)), None)
+        if source is None:
+            raise ProxyError("every source is suspended")
         local = (str(source.address), 0) if source.address is not None else None
         try:
             async with asyncio.timeout(self._timeout):
@@ -75,6 +83,7 @@ class ProxyDialler:
 
     Args:
         sources: each with at least one proxy.
+        usable: whether mail may leave from the source of this name now.
         proxy_timeout: seconds for TCP to the proxy and for its first octet.
         timeout: seconds for the rest of the handshake, the destination's connection included.
     """
@@ -86,6 +95,7 @@ class ProxyDialler:
         proxy_timeout: float,
         timeout: float,
         penalty: float = 10.0,
+        usable: Callable[[str], bool] = lambda _: True,
     ) -> None:
         # The first proxy of every source comes before the second of any: sources take turns, proxies stand in.
         spare = max(len(source.proxies) for source in sources)
@@ -94,6 +104,7 @@ class ProxyDialler:
         self._proxy_timeout = proxy_timeout
         self._timeout = timeout
         self._penalty = penalty
+        self._usable = usable
         self._failed: dict[Way, float] = {}
         self._turn_by_turn: set[Endpoint] = set()
         self._turn = 0
@@ -108,6 +119,8 @@ class ProxyDialler:
         problems = []
         for way in self._order(self._ways[_version(address)], loop.time()):
             source, proxy = way
+            if not self._usable(source.name):
+                continue
             try:
                 bound = await self._through(way, address, port, factory)
             except ProxyRefusedError as error:
@@ -120,7 +133,7 @@ class ProxyDialler:
                 self._failed.pop(way, None)
                 return bound
             self._failed[way] = loop.time() + self._penalty
-        raise ProxyError("; ".join(problems))
+        raise ProxyError("; ".join(problems) or "every source is suspended")
 
     def _order(self, ways: list[Way], now: float) -> list[Way]:
         self._turn += 1

@@ -1,7 +1,6 @@
 """A site: the ready queue of one set of mail hosts, and the connections to them."""
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
@@ -11,6 +10,7 @@ from postroad.egress.connector import Connector
 from postroad.egress.dialler import DialError, ProxyError
 from postroad.egress.session import EgressSession, Load
 from postroad.egress.shares import PATIENCE, growth
+from postroad.queue.ready import ReadyQueue
 from postroad.routing.route import Route
 from postroad.smtp.replies import Reply, local_reply
 from postroad.spool.message import Delivery
@@ -66,7 +66,7 @@ class Site:
         self._budget = budget
         self._policy = policy
         self._loop = asyncio.get_running_loop()
-        self._ready: deque[Delivery] = deque()
+        self._ready = ReadyQueue()
         self._sessions: set[EgressSession] = set()
         self._parked: set[EgressSession] = set()
         self._idle: dict[EgressSession, asyncio.TimerHandle] = {}
@@ -75,6 +75,7 @@ class Site:
         self._gave_up = False
         self._looking: asyncio.Handle | None = None
         self._draining = False
+        self._old: set[EgressSession] = set()
 
     @property
     def name(self) -> str:
@@ -136,6 +137,19 @@ class Site:
         self._tell_if_empty()
         return waiting
 
+    def withdraw(self, wanted: Callable[[Delivery], bool]) -> list[Delivery]:
+        """Deliveries that wait for a connection and needn't any more."""
+        taken = self._ready.take(wanted)
+        self._tell_if_empty()
+        return taken
+
+    def renew(self) -> None:
+        """Close each connection when what it does is done; sources may be used otherwise from now on."""
+        self._old = set(self._sessions)
+        for session in list(self._idle):
+            self._close_idle(session)
+        self.grow()
+
     def resume(self) -> None:
         """Take deliveries again."""
         self._draining = False
@@ -195,6 +209,7 @@ class Site:
             self._draining
             or session.messages >= self._policy.per_connection
             or session in self._parked
+            or session in self._old
             or self._budget.must_yield(self, session.messages)
         )
 
@@ -261,6 +276,7 @@ class Site:
 
     def _drop(self, session: EgressSession) -> None:
         self._sessions.discard(session)
+        self._old.discard(session)
         if session in self._idle:
             self._wake(session)
         if session in self._parked:

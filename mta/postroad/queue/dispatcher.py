@@ -4,28 +4,34 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from postroad.egress.session import EgressSession
 from postroad.egress.site import Site
 from postroad.metrics import MtaMetrics
 from postroad.queue.bouncer import Bouncer
+from postroad.queue.destination import DestinationQueue
+from postroad.queue.enforcement import Enforcement
+from postroad.queue.order_book import OrderBook
 from postroad.queue.resident import ResidentContent
 from postroad.queue.resting import RestingMessages
-from postroad.queue.retry import RetryPolicy, next_due
+from postroad.queue.retry import RetryPolicy
 from postroad.queue.scheduled import ScheduledQueue
+from postroad.queue.settlement import Settlement
 from postroad.routing.route import NoRoute, Route, Router
 from postroad.smtp.replies import Reply, local_reply
 from postroad.spool.errors import SpoolError
 from postroad.spool.log import Spool
-from postroad.spool.message import Delivery, Message, Outcome
+from postroad.spool.message import Delivery, Message
 
 PROXY_WAIT = 10.0
 """Seconds until mail is tried again that no proxy took: a fault on this side doesn't count as an attempt."""
 BOUNCE_WAIT = 60.0
 """Seconds until a failure is told again whose notification found no room in the spool."""
 _BATCH = 500
+_SLICE = 0.01
+"""Seconds after which others have their turn."""
 
 
 class Dispatcher:
@@ -46,6 +52,7 @@ class Dispatcher:
         resident: ResidentContent,
         metrics: MtaMetrics,
         log: Any,
+        orders: OrderBook | None = None,
     ) -> None:
         self._spool = spool
         self._router = router
@@ -62,10 +69,16 @@ class Dispatcher:
         self._lookups: dict[bytes, list[Delivery]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self.sites: dict[str, Site] = {}
-        self.messages: dict[int, Message] = {}
+        self.messages = spool.messages
         """All that is not finished, by id."""
         self._draining = False
         self._held = False
+        self._settlement = Settlement(
+            self, spool=spool, policy=policy, bouncer=bouncer, resident=resident, metrics=metrics, log=log
+        )
+        self.orders = orders if orders is not None else OrderBook(spool)
+        self.enforcement = Enforcement(self.orders, self)
+        self._sweep = self._loop.call_later(self._sweep_interval, self._expire)
         self.resting = RestingMessages(self._scheduled)
         """What can be taken while deliveries are held, by somebody who will `give_back` it or have it `gone`."""
         self._no_sites = asyncio.Event()
@@ -75,7 +88,6 @@ class Dispatcher:
 
     def submit(self, message: Message) -> None:
         """Deliver a message that is on disk."""
-        self.messages[message.id] = message
         self._resident.admit(message)
         if self._draining:
             return  # the next start finds it in the log
@@ -87,16 +99,18 @@ class Dispatcher:
 
     def restore(self, messages: Iterable[Message]) -> None:
         """Take up messages that the log held, or another spool; each delivery when it is due."""
-        for message in messages:
-            self.messages[message.id] = message
+        self._restore(iter(messages))
+
+    def _restore(self, messages: Iterator[Message]) -> None:
+        """Some of them; a million at once would hold all others up."""
+        pause = self._loop.time() + _SLICE
+        for count, message in enumerate(messages, 1):
             for delivery in message.deliveries:
                 self._rest(delivery)
+            if count % _BATCH == 0 and self._loop.time() > pause:
+                self._loop.call_soon(self._restore, messages)
+                break
         self._arm()
-
-    def keep(self, messages: Iterable[Message]) -> None:
-        """Know messages, but make no delivery of them until `give_back`."""
-        for message in messages:
-            self.messages[message.id] = message
 
     def hold(self) -> None:
         """Begin no delivery until `release`; those under way end."""
@@ -144,7 +158,7 @@ class Dispatcher:
         """Messages that were taken are another spool's: they are finished here."""
         for message in messages:
             self._spool.finish(message)
-            self._finish(message)
+            self._settlement.finish(message)
 
     def flush(self) -> int:
         """Make everything due now; how many deliveries that are."""
@@ -157,6 +171,63 @@ class Dispatcher:
         """Deliveries that wait for their time."""
         return len(self._scheduled)
 
+    @property
+    def queues(self) -> Mapping[tuple[str, str, bytes], DestinationQueue]:
+        """What waits for its time, by tenant, campaign and domain."""
+        return self._scheduled.queues
+
+    def known_site(self, domain: bytes) -> str | None:
+        """The site that mail for a domain goes to, as far as it is known."""
+        route = self._router.known(domain)
+        return route.site if isinstance(route, Route) else None
+
+    def expiry(self, message: Message) -> float:
+        """Unix time from which on nothing of a message is tried."""
+        return message.received + self._policy.max_age
+
+    def take(self, delivery: Delivery) -> None:
+        """A delivery that waits for its time waits no longer; who takes it lets it `wait`, or `fail`."""
+        self._scheduled.remove(delivery)
+
+    def wait(self, delivery: Delivery, due: float) -> None:
+        """Let a delivery wait; that counts as no attempt."""
+        self._resident.release(delivery.message)
+        delivery.due = due
+        self._rest(delivery)
+        self._arm()
+
+    def fail(self, delivery: Delivery, reply: Reply, *, silent: bool = False) -> None:
+        """A delivery of which nothing is under way is over; its sender is told unless `silent`."""
+        self._settlement.fail(delivery, reply, silent=silent)
+
+    def postpone(self, delivery: Delivery, reason: str) -> None:
+        """Try again soon without counting an attempt: what failed must be told, and there was no room for that."""
+        self._postpone([delivery], reason, BOUNCE_WAIT)
+
+    @property
+    def _sweep_interval(self) -> float:
+        return min(60.0, self._policy.max_age / 10)
+
+    def _expire(self) -> None:
+        """Fail what has become too old where nothing comes due: in ready queues, and while deliveries are held."""
+        self._sweep = self._loop.call_later(self._sweep_interval, self._expire)
+        if self._draining:
+            return
+        oldest = time.time() - self._policy.max_age
+        for site in list(self.sites.values()):
+            for delivery in site.withdraw(lambda item: item.message.received <= oldest):
+                self.fail(
+                    delivery, local_reply(554, "5.4.7", f"too old, while waiting for a connection to {site.name}")
+                )
+        if self._held:
+            for delivery in [item for item in self._scheduled if item.message.received <= oldest]:
+                self.take(delivery)
+                self.fail(delivery, local_reply(554, "5.4.7", "too old, while deliveries are held"))
+
+    async def rewrite(self, message: Message) -> None:
+        """Write a message's envelope anew."""
+        await self._spool.rewrite(message)
+
     def scheduled_deliveries(self) -> Iterable[Delivery]:
         """All of them, in no order."""
         return iter(self._scheduled)
@@ -167,6 +238,7 @@ class Dispatcher:
         What is not delivered stays on disk and is taken up by the next start.
         """
         self._draining = True
+        self._sweep.cancel()
         if self._timer is not None:
             self._timer.cancel()
         for site in list(self.sites.values()):
@@ -201,6 +273,8 @@ class Dispatcher:
 
     def _start(self, delivery: Delivery) -> None:
         """Find the way for a delivery whose time has come."""
+        if self.orders.any and self.enforcement.stopped(delivery, None):
+            return
         route = self._router.known(delivery.domain)
         if route is not None:
             self._routed(delivery, route)
@@ -210,7 +284,7 @@ class Dispatcher:
             waiting.append(delivery)
             return
         self._lookups[delivery.domain] = [delivery]
-        self._spawn(self._look_up(delivery.domain))
+        self.spawn(self._look_up(delivery.domain))
 
     async def _look_up(self, domain: bytes) -> None:
         route = await self._router.find(domain)
@@ -224,7 +298,9 @@ class Dispatcher:
             self._rest(delivery)
             return
         if isinstance(route, NoRoute):
-            self._settle(delivery, tuple(route.reply for _ in delivery.recipients), "", {})
+            self._settlement.settle(delivery, tuple(route.reply for _ in delivery.recipients), "", {})
+            return
+        if self.orders.any and self.enforcement.stopped(delivery, route.site):
             return
         site = self.sites.get(route.site)
         if site is None:
@@ -233,14 +309,15 @@ class Dispatcher:
             site.route = route  # addresses may have changed
         site.put(delivery)
 
-    def _spawn(self, work: Any) -> None:
+    def spawn(self, work: Any) -> None:
+        """Run a coroutine; an end of the process ends it."""
         task = self._loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     def content_of(self, delivery: Delivery, use: Callable[[tuple[bytes, ...] | None], None]) -> None:
         """A site needs a message's octets that aren't in memory."""
-        self._spawn(self._read_content(delivery, use))
+        self.spawn(self._read_content(delivery, use))
 
     async def _read_content(self, delivery: Delivery, use: Callable[[tuple[bytes, ...] | None], None]) -> None:
         try:
@@ -248,7 +325,7 @@ class Dispatcher:
         except (SpoolError, OSError) as error:
             self._log.error("spool_unreadable", queue_id=delivery.message.queue_id, error=str(error))
             reply = local_reply(451, "4.3.0", str(error))
-            self._settle(delivery, tuple(reply for _ in delivery.recipients), "", {})
+            self._settlement.settle(delivery, tuple(reply for _ in delivery.recipients), "", {})
             use(None)
             return
         use((content,))
@@ -267,12 +344,12 @@ class Dispatcher:
             words = zip(delivery.recipients, replies, strict=True)
             taken = {index: word for index, word in words if word.positive}
             self._bouncer.relayed(delivery.message, taken, peer.host, b"".join(session.ended_content))
-        self._settle(delivery, replies, peer.host, facts)
+        self._settlement.settle(delivery, replies, peer.host, facts)
 
     def unreachable(self, deliveries: list[Delivery], reply: Reply) -> None:
         """A site takes no connections."""
         for delivery in deliveries:
-            self._settle(delivery, tuple(reply for _ in delivery.recipients), "", {})
+            self._settlement.settle(delivery, tuple(reply for _ in delivery.recipients), "", {})
 
     def no_proxy(self, deliveries: list[Delivery], reason: str) -> None:
         """No proxy works: wait a little, and don't count it."""
@@ -284,7 +361,7 @@ class Dispatcher:
         for delivery in deliveries:
             if now >= delivery.message.received + self._policy.max_age:
                 reply = local_reply(451, "4.4.1", f"no outbound proxy works: {reason}")
-                self._settle(delivery, tuple(reply for _ in delivery.recipients), "", {})
+                self._settlement.settle(delivery, tuple(reply for _ in delivery.recipients), "", {})
 
     def not_begun(self, delivery: Delivery) -> None:
         """A site that was told to drain won't make this delivery."""
@@ -297,72 +374,6 @@ class Dispatcher:
             del self.sites[site.name]
         if self._draining and not self.sites:
             self._no_sites.set()
-
-    def _settle(self, delivery: Delivery, replies: tuple[Reply, ...], host: str, facts: dict[str, Any]) -> None:
-        """Sort recipients by their replies; each sort goes its own way from here on."""
-        sorts: dict[str, list[int]] = {}
-        words: dict[int, Reply] = {}
-        for index, reply in zip(delivery.recipients, replies, strict=True):
-            sort = "delivered" if reply.positive else "failed" if reply.permanent else "deferred"
-            sorts.setdefault(sort, []).append(index)
-            words[index] = reply
-        parts = delivery.split(list(sorts.values()))
-        for sort, part in zip(sorts, parts, strict=True):
-            said = {index: words[index] for index in part.recipients}
-            if sort == "delivered":
-                self._delivered(part, said, facts)
-            elif sort == "failed":
-                self._fail(part, said, host, facts)
-            else:
-                self._defer(part, said, host, facts)
-
-    def _delivered(self, part: Delivery, said: dict[int, Reply], facts: dict[str, Any]) -> None:
-        self._spool.record_outcome(part, Outcome.DELIVERED)
-        self._metrics.delivered.inc(len(said))
-        self._report("delivery", part, next(iter(said.values())), facts)
-        self._finish(part.message)
-
-    def _defer(self, part: Delivery, said: dict[int, Reply], host: str, facts: dict[str, Any]) -> None:
-        """Try again later; when the message has had its time, it has failed."""
-        message = part.message
-        now = time.time()
-        reply = next(reversed(said.values()))
-        part.attempts += 1
-        part.reply = str(reply)[:500]
-        due = next_due(now, message.received, part.attempts, policy=self._policy, jitter=random.random())
-        self._metrics.deferred.inc(len(said))
-        self._resident.release(message)
-        if due is None:
-            self._report("deferral", part, reply, facts)
-            self._fail(part, said, host, {"expired": True})
-            return
-        was_due, part.due = part.due, due
-        if message.dsn is not None:
-            self._spawn(self._bouncer.delayed(part, said, host, was_due=was_due))
-        self._spool.record_outcome(part, Outcome.DEFERRED)
-        self._report("deferral", part, reply, facts, next_attempt_in=round(due - now, 1))
-        self._rest(part)
-        self._arm()
-
-    def _fail(self, part: Delivery, said: dict[int, Reply], host: str, facts: dict[str, Any]) -> None:
-        """Tell the sender, then forget these recipients; in this order, so that no failure goes untold."""
-
-        def told(error: SpoolError | None) -> None:
-            if error is not None:
-                self._postpone([part], f"the bounce could not be stored: {error}", BOUNCE_WAIT)
-                return
-            self._spool.record_outcome(part, Outcome.BOUNCED)
-            self._metrics.bounced.inc(len(said))
-            self._report("bounce", part, next(iter(said.values())), facts)
-            self._finish(part.message)
-
-        self._spawn(self._bouncer.tell_sender(part, said, host, told))
-
-    def _finish(self, message: Message) -> None:
-        if not message.deliveries:
-            self._resident.release(message)
-            self.messages.pop(message.id, None)
-            self._metrics.finished.inc()
 
     def _postpone(self, deliveries: list[Delivery], reason: str, wait: float) -> None:
         """Try again soon without counting an attempt: the fault is on this side."""
@@ -379,17 +390,3 @@ class Dispatcher:
         self._scheduled.push(delivery)
         if self._held:
             self.resting.note(delivery)
-
-    def _report(self, event: str, part: Delivery, reply: Reply, facts: dict[str, Any], **more: Any) -> None:
-        message = part.message
-        self._log.info(
-            event,
-            queue_id=message.queue_id,
-            sender=message.sender.decode("utf-8", "replace"),
-            recipients=[address.decode("utf-8", "replace") for address in part.addresses],
-            reply=str(reply),
-            attempts=part.attempts if event == "deferral" else part.attempts + 1,
-            age=round(time.time() - message.received, 3),
-            **facts,
-            **more,
-        )

@@ -9,7 +9,7 @@ from postroad.spool.message import Delivery, Message
 
 def rests(message: Message) -> bool:
     """Whether every delivery of it waits for its time: none is under way, looked up, or being told to the sender."""
-    return bool(message.deliveries) and all(delivery.ticket for delivery in message.deliveries)
+    return bool(message.deliveries) and all(delivery.slot is not None for delivery in message.deliveries)
 
 
 class RestingMessages:

@@ -1,67 +1,69 @@
-"""The scheduled queue: deliveries that wait for their time."""
+"""The scheduled queues: deliveries that wait for their time, by tenant, campaign and domain."""
 
-import heapq
 from collections.abc import Iterator
 
+from postroad.queue.destination import DestinationQueue, QueueKey
+from postroad.queue.wheel import TimerWheel
 from postroad.spool.message import Delivery
 
 
 class ScheduledQueue:
-    """Deliveries ordered by due time; those of one instant come out in the order they went in.
-
-    A delivery's `ticket` says that it waits here. One that was taken out early leaves its place behind, which is
-    passed over.
-    """
+    """Deliveries that wait until their `due`; a delivery's `slot` says that it does."""
 
     def __init__(self) -> None:
-        self._heap: list[tuple[float, int, Delivery]] = []
-        self._count = 0
+        self._wheel = TimerWheel()
         self._waiting = 0
+        self.queues: dict[tuple[str, str, bytes], DestinationQueue] = {}
+        """Those in which something waits."""
 
     def __len__(self) -> int:
         return self._waiting
 
     def __iter__(self) -> Iterator[Delivery]:
-        return (delivery for _, ticket, delivery in self._heap if delivery.ticket == ticket)
+        for queue in list(self.queues.values()):
+            yield from queue
 
     def push(self, delivery: Delivery) -> None:
         """Let a delivery wait until its `due`."""
-        self._count += 1
-        delivery.ticket = self._count
+        message = delivery.message
+        key = (message.tenant, message.campaign, delivery.domain)
+        queue = self.queues.get(key)
+        if queue is None:
+            queue = self.queues[key] = DestinationQueue(QueueKey(*key))
+        queue.add(delivery)
+        self._wheel.push(delivery)
         self._waiting += 1
-        heapq.heappush(self._heap, (delivery.due, self._count, delivery))
 
     def remove(self, delivery: Delivery) -> None:
         """Let a delivery that waits here wait no longer."""
-        assert delivery.ticket
-        delivery.ticket = 0
-        self._waiting -= 1
-        if not self._waiting:
-            self._heap.clear()
+        assert delivery.slot is not None
+        delivery.slot.drop(delivery)
+        self._left(delivery)
 
     @property
     def next_due(self) -> float | None:
         """Unix time at which the first one is due; None if nothing waits."""
-        self._drop_left_places()
-        return self._heap[0][0] if self._heap else None
+        return self._wheel.next_due
 
     def pop_due(self, now: float, limit: int) -> list[Delivery]:
         """Up to `limit` deliveries that are due at `now`, earliest first."""
         due: list[Delivery] = []
-        while len(due) < limit and (next_due := self.next_due) is not None and next_due <= now:
-            delivery = self._heap[0][2]
-            self.remove(delivery)
+        while len(due) < limit and (delivery := self._wheel.pop_due(now)) is not None:
+            self._left(delivery)
             due.append(delivery)
         return due
 
     def make_due(self, now: float) -> int:
         """Make everything due at `now`; how many that are."""
-        self._heap = [
-            (min(due, now), ticket, delivery) for due, ticket, delivery in self._heap if delivery.ticket == ticket
-        ]
-        heapq.heapify(self._heap)
-        return len(self._heap)
+        self._wheel.make_due(now)
+        return self._waiting
 
-    def _drop_left_places(self) -> None:
-        while self._heap and self._heap[0][2].ticket != self._heap[0][1]:
-            heapq.heappop(self._heap)
+    def _left(self, delivery: Delivery) -> None:
+        queue = delivery.queue
+        assert queue is not None
+        queue.drop(delivery)
+        if not queue.count:
+            del self.queues[queue.key]
+        self._waiting -= 1
+        if not self._waiting:
+            self._wheel.clear()

@@ -1,6 +1,7 @@
 """Group commit: one fdatasync for all who wait, in a thread of its own."""
 
 import asyncio
+import contextlib
 import os
 import queue
 import threading
@@ -61,6 +62,15 @@ class Committer:
                 return
             for fd in job.close:
                 os.close(fd)
+            self._remove(job)
+            self._loop.call_soon_threadsafe(self._done)
+
+    def _remove(self, job: SyncJob) -> None:
+        """Oldest first, each for good before the next: a message must not come back when the record of its end is gone.
+
+        A failure is no fault of what was synced: the next start finds the files and removes them again.
+        """
+        with contextlib.suppress(OSError):
             for path in job.remove:
                 path.unlink(missing_ok=True)
-            self._loop.call_soon_threadsafe(self._done)
+                sync_folder(path.parent)

@@ -12,9 +12,12 @@ from postroad.spool.committer import Committer, SyncJob
 from postroad.spool.compaction import should_compact
 from postroad.spool.entries import finished_record, lay_out, outcome_record
 from postroad.spool.errors import SpoolError, SpoolFullError, UnreadableError
+from postroad.spool.head import read_head
 from postroad.spool.lock import SpoolLock
 from postroad.spool.message import Delivery, Message, Outcome
-from postroad.spool.recovery import Recovered, keep_aside, read_spool
+from postroad.spool.reading import Reading
+from postroad.spool.record import SegmentMeta
+from postroad.spool.recovery import Recovered, Replay, found_segments
 from postroad.spool.reserve import Reserve
 from postroad.spool.room import Room
 from postroad.spool.segment import read_at, sync_segments
@@ -35,6 +38,9 @@ class Spool:
 
     Writes go to the page cache at the end of each turn of the event loop, so that an outcome survives a crash of the
     process at once; the sync that makes them survive power loss runs in a thread and serves all that wait.
+
+    New messages can be stored as soon as it is constructed. What the log held before is read by `recover`, beside that;
+    until then nothing of the log is removed.
 
     Args:
         folder: where it lies; made if it is missing.
@@ -65,13 +71,19 @@ class Spool:
         folder.mkdir(mode=0o700, exist_ok=True)
         self._lock = SpoolLock(folder)
         self._room = Room(folder, min_free, self._loop.time, min_free_inodes=min_free_inodes)
-        self.recovered: Recovered = read_spool(folder)
-        sync_segments(self.recovered.segments)
-        keep_aside(folder, self.recovered.damage)
-        self.standing = self.recovered.standing
-        self._segments = SegmentTable(self.recovered.segments, self.recovered.messages.values())
+        segments = found_segments(folder)
+        head = read_head(segments)
+        sync_segments(segments)
+        self.standing = head.standing
+        self.messages: dict[int, Message] = {}
+        """All that lie here and are not finished, by id."""
+        self._segments = SegmentTable(list(segments), self.messages)
         # Wall clock in the high bits: ids stay unique even if the spool was emptied in between.
-        self._next_id = max(self.recovered.highest_id + 1, int(time.time() * 1000) << 20)
+        self._next_id = max(head.highest_id + 1, int(time.time() * 1000) << 20)
+        self._settled = self._segments.last_number + 1
+        replay = Replay(segments, check_from=head.settled)
+        self._reading = Reading(folder, replay, self._segments, self.messages, self._reclaim)
+        self.recovered: Recovered = replay.recovered
         self._writer: SegmentWriter | None = None
         self._last_number = self._segments.last_number
         self._appends: list[tuple[Message, Done]] = []
@@ -83,6 +95,7 @@ class Spool:
         self._retired: list[int] = []
         self._remove: list[Path] = []
         self._folder_changed = False
+        self._syncing_up_to = 0
         self._flush_scheduled = self._syncing = self._dirty = self._compacting = False
         self._sync_timer: asyncio.TimerHandle | None = None
         self.commits = 0
@@ -95,13 +108,21 @@ class Spool:
             # A full disk: what is here is delivered all the same, which makes room.
             if error.errno not in _NO_SPACE:
                 raise
-        self._reclaim()
+        if not segments:
+            self.take_recovered()
+
+    async def recover(self) -> list[Message]:
+        """Read what the log held at the start, while others have their turn; its messages, given once."""
+        return await self._reading.finish()
 
     def take_recovered(self) -> list[Message]:
-        """The messages that the log held at the start; given once."""
-        messages = list(self.recovered.messages.values())
-        self.recovered.messages.clear()
-        return messages
+        """The same at once."""
+        return self._reading.finish_at_once()
+
+    @property
+    def recovering(self) -> bool:
+        """Whether not all is known yet of what the log held at the start."""
+        return self._reading.going_on
 
     def next_id(self) -> int:
         """A new message's id; ids grow."""
@@ -127,7 +148,7 @@ class Spool:
     def synced(self) -> bool:
         """Whether all that was recorded would survive power loss."""
         pending = self._flush_scheduled or self._syncing or self._waiting or self._dirty
-        return not (pending or self._appends or self._outcomes or self._copies)
+        return not (pending or self._appends or self._outcomes or self._copies or self.recovering)
 
     def has_room(self) -> bool:
         """Whether the file system still has `min_free`; looked up once a second."""
@@ -151,18 +172,22 @@ class Spool:
         """
         message = delivery.message
         if outcome is not Outcome.DEFERRED:
-            message.deliveries.remove(delivery)
+            message.close(delivery)
         self._outcomes.append(outcome_record(delivery, outcome))
         if not message.deliveries:
-            self._segments.forget(message)
+            self._forget(message)
         self._schedule_flush()
 
     def finish(self, message: Message) -> None:
         """Note that nothing of a message is open here any more, whatever became of it."""
-        message.deliveries.clear()
+        message.deliveries = ()
         self._outcomes.append(finished_record(message))
-        self._segments.forget(message)
+        self._forget(message)
         self._schedule_flush()
+
+    def _forget(self, message: Message) -> None:
+        if self.messages.pop(message.id, None) is not None:
+            self._segments.forget(message)
 
     def note(self, record: bytes, done: Done | None = None) -> None:
         """Write a record behind the outcomes so far; `done(None)` when it is durable, however long the disk is full."""
@@ -201,8 +226,20 @@ class Spool:
             return body
         raise UnreadableError(f"message {message.queue_id} is not where it should be")
 
+    async def rewrite(self, message: Message) -> None:
+        """Write a message anew, with the envelope that it has now.
+
+        Raises:
+            UnreadableError: its body isn't what was written.
+        """
+        body = await self.read(message)
+        if message.deliveries:
+            self._copies.append((message, (body,)))
+            self._schedule_flush()
+
     async def close(self) -> None:
         """Write and sync what is left, and let others have the spool."""
+        self._reading.give_up()
         self._flush()
         while self._syncing or self._waiting or self._dirty:
             self._start_sync()
@@ -277,7 +314,7 @@ class Spool:
 
     def _make_room(self) -> None:
         """Give back the newest segment too if nothing at all is wanted any more; outcomes needn't be kept then."""
-        if self._writer is not None and not self._segments.wanted and not self._notes:
+        if self._writer is not None and not self.messages and not self.recovering and not self._notes:
             if self.standing.empty:
                 self._outcomes.clear()
                 self._retired.append(self._writer.fd)
@@ -305,13 +342,15 @@ class Spool:
         self._writer.append(pieces)
         for message, location in placed:
             self._segments.place(message, location)
+            self.messages[message.id] = message
             if message.origin is not None:
                 self.standing.took(message.origin)
                 message.origin = None
 
     def _new_segment(self) -> None:
         number = self._last_number + 1
-        writer = SegmentWriter(self.folder, number, self.standing.records(time.time()))
+        standing = self.standing.records(time.time())
+        writer = SegmentWriter(self.folder, number, SegmentMeta(self._next_id, len(standing), self._settled), standing)
         self._last_number = number
         if self._writer is not None:
             self._retired.append(self._writer.fd)
@@ -333,10 +372,12 @@ class Spool:
         folder = self.folder if self._folder_changed or remove else None
         self._folder_changed = False
         current = [self._writer.fd] if self._writer is not None else []
+        self._syncing_up_to = self._last_number
         self._committer.submit(SyncJob([*retired, *current], retired, folder, remove))
 
     def _synced(self) -> None:
         self._syncing = False
+        self._settled = self._syncing_up_to
         self.commits += 1
         done, self._in_sync = self._in_sync, []
         for callback in done:
@@ -356,7 +397,7 @@ class Spool:
 
     def _reclaim(self) -> None:
         """Remove the oldest segments as far as nothing in them is wanted; else see whether to compact."""
-        if not self._compacting:
+        if not (self._compacting or self.recovering):
             removed = self._segments.take_unwanted(self._writer.segment if self._writer is not None else None)
             # Removed with the next sync, behind it: what moved out of them is durable by then.
             self._remove += removed
@@ -365,6 +406,7 @@ class Spool:
             self._sync_soon()
         if (
             not self._compacting
+            and not self.recovering
             and not self._copies
             and should_compact(
                 segments=len(self._segments),

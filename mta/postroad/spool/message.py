@@ -1,10 +1,17 @@
 """A message in the spool, and the deliveries that are still to be made of it."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from enum import Enum, auto
+from typing import TYPE_CHECKING, Optional
+
+import msgspec
 
 from postroad.smtp.envelope import DsnRequest
 from postroad.spool.record import Origin
+
+if TYPE_CHECKING:
+    from postroad.queue.destination import DestinationQueue
+    from postroad.queue.wheel import Bucket
 
 
 class Outcome(Enum):
@@ -15,8 +22,7 @@ class Outcome(Enum):
     DEFERRED = auto()
 
 
-@dataclass(slots=True, eq=False)
-class Location:
+class Location(msgspec.Struct, eq=False, gc=False):
     """Where a message's body lies on disk; compaction moves it."""
 
     segment: int
@@ -25,8 +31,7 @@ class Location:
     check: int
 
 
-@dataclass(slots=True, eq=False)
-class Delivery:
+class Delivery(msgspec.Struct, eq=False):
     """Recipients of one message that go to one domain, with their common schedule."""
 
     message: "Message"
@@ -38,8 +43,14 @@ class Delivery:
     """Unix time of the next attempt."""
     reply: str = ""
     """Why the last attempt failed."""
-    ticket: int = 0
-    """Its place in the scheduled queue; 0 while it isn't there."""
+    slot: Optional["Bucket"] = None
+    """Its place in the scheduled queue; None while it isn't there."""
+    queue: Optional["DestinationQueue"] = None
+    """The queue of its tenant, campaign and domain, while it waits there; its neighbours in it follow."""
+    before: Optional["Delivery"] = None
+    after: Optional["Delivery"] = None
+    suspended: int = 0
+    """Number of the order that suspended it last."""
 
     @property
     def addresses(self) -> list[bytes]:
@@ -49,17 +60,18 @@ class Delivery:
 
     def split(self, groups: list[list[int]]) -> "list[Delivery]":
         """One delivery per group of this one's recipients; the first is this one, narrowed."""
-        parts = [self]
-        for group in groups[1:]:
-            part = Delivery(self.message, self.domain, tuple(group), self.attempts, self.due, self.reply)
-            self.message.deliveries.append(part)
-            parts.append(part)
+        if len(groups) == 1:
+            return [self]
+        more = [
+            Delivery(self.message, self.domain, tuple(group), self.attempts, self.due, self.reply)
+            for group in groups[1:]
+        ]
+        self.message.deliveries = (*self.message.deliveries, *more)
         self.recipients = tuple(groups[0])
-        return parts
+        return [self, *more]
 
 
-@dataclass(slots=True, eq=False)
-class Message:
+class Message(msgspec.Struct, eq=False):
     """An accepted message: its envelope in memory, its body on disk."""
 
     id: int
@@ -73,8 +85,8 @@ class Message:
     location: Location | None = None
     content: tuple[bytes, ...] | None = None
     """The body while it is also in memory (until the first attempt ends)."""
-    deliveries: list[Delivery] = field(default_factory=list)
-    """What is still open; the message is finished when this is empty."""
+    deliveries: Sequence[Delivery] = ()
+    """What is still open; the message is finished when this is empty. Replaced, never changed."""
     accepted_as: int = 0
     """Its id in the spool that accepted it; 0 if that is this one."""
     origin: Origin | None = None
@@ -88,6 +100,10 @@ class Message:
     def queue_id(self) -> str:
         """The id as people see it: that of the 250, wherever the message is moved to."""
         return f"{self.accepted_as or self.id:x}"
+
+    def close(self, delivery: Delivery) -> None:
+        """A delivery is over."""
+        self.deliveries = tuple(item for item in self.deliveries if item is not delivery)
 
     @property
     def moved_octets(self) -> int:

@@ -8,7 +8,7 @@ import struct
 import zlib
 from collections.abc import Sequence
 from enum import IntEnum
-from typing import NamedTuple
+from mmap import mmap
 
 import msgspec
 
@@ -17,6 +17,7 @@ from postroad.smtp.envelope import DsnRequest
 MAGIC = b"PRs1"
 _HEADER = struct.Struct("<4sBBHQIIII")
 _CHECK = struct.Struct("<I")
+_HEAD = struct.Struct("<4sBBHQIIIII")
 HEADER_SIZE = _HEADER.size + _CHECK.size
 VERSION = 1
 MAX_META = 16 << 20
@@ -27,7 +28,7 @@ class RecordKind(IntEnum):
     """What a record says."""
 
     SEGMENT = 1
-    """The first record of each segment; its id is the segment's number."""
+    """The first record of each segment; its id is the segment's number, meta is `SegmentMeta`."""
     MESSAGE = 2
     """A message was accepted; meta is `MessageMeta`, the body the message."""
     OUTCOME = 3
@@ -37,7 +38,7 @@ class RecordKind(IntEnum):
     OFFERED = 5
     """A batch of messages is about to be offered to another spool; its id is the batch's number."""
     SETTLED = 6
-    """It is known what became of a batch; no meta."""
+    """It is known what became of a batch, and which of its messages were taken (releases before say none)."""
     RECEIVED = 7
     """What was taken of another spool's last batch, whose number is the id."""
     DRAIN = 8
@@ -46,6 +47,19 @@ class RecordKind(IntEnum):
     """Begins a batch on its way between two spools; never in a log."""
     TRANSFER = 10
     """A message on its way between two spools, with its body; never in a log."""
+    ORDERS = 11
+    """Which mail is suspended or to be bounced; takes the place of all such records before."""
+
+
+class SegmentMeta(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """What a segment says of all before it. Segments of older releases have none of it."""
+
+    highest_id: int
+    """No id given out before this segment began is higher."""
+    standing: int
+    """Octets of records that follow and say all that stands."""
+    settled: int
+    """Segments with a lower number were whole on disk when this one began: no crash can have torn them."""
 
 
 class OutcomeMeta(msgspec.Struct, array_like=True, gc=False):
@@ -92,26 +106,20 @@ class MessageMeta(msgspec.Struct, array_like=True, gc=False):
     dsn: DsnRequest | None = None
 
 
-class Record(NamedTuple):
-    """A record as found in a segment."""
+class Record(msgspec.Struct, frozen=True, gc=False):
+    """A record as found in a segment; offsets are those of the segment."""
 
     kind: RecordKind
     id: int
     meta: bytes
     offset: int
-    """Where the record begins in its segment."""
+    """Where the record begins."""
+    body_offset: int
+    """Where its body begins."""
     body_size: int
     body_check: int
-
-    @property
-    def body_offset(self) -> int:
-        """Where the body begins in the segment."""
-        return self.offset + HEADER_SIZE + len(self.meta)
-
-    @property
-    def end(self) -> int:
-        """Where the next record begins."""
-        return self.body_offset + self.body_size
+    end: int
+    """Where the next record begins."""
 
 
 class RecordError(ValueError):
@@ -120,6 +128,7 @@ class RecordError(ValueError):
 
 _encode = msgspec.msgpack.Encoder().encode
 decode_message_meta = msgspec.msgpack.Decoder(MessageMeta).decode
+decode_segment_meta = msgspec.msgpack.Decoder(SegmentMeta).decode
 decode_outcome_meta = msgspec.msgpack.Decoder(OutcomeMeta).decode
 
 
@@ -140,7 +149,7 @@ def encode_record(
     return b"".join((header, _CHECK.pack(zlib.crc32(encoded, zlib.crc32(header))), encoded))
 
 
-def read_record(data: bytes | memoryview, offset: int) -> Record:
+def read_record(data: bytes | memoryview | mmap, offset: int) -> Record:
     """The record at `offset`, its body not looked at beyond that it is there.
 
     Raises:
@@ -148,21 +157,23 @@ def read_record(data: bytes | memoryview, offset: int) -> Record:
     """
     if len(data) - offset < HEADER_SIZE:
         raise RecordError("torn header")
-    head = bytes(data[offset : offset + HEADER_SIZE])
-    magic, kind, version, _, id, meta_size, body_size, body_check, _ = _HEADER.unpack_from(head)
+    magic, kind, version, _, id, meta_size, body_size, body_check, _, check = _HEAD.unpack_from(data, offset)
     if magic != MAGIC or meta_size > MAX_META or body_size > MAX_BODY:
         raise RecordError("no record")
-    meta_end = offset + HEADER_SIZE + meta_size
+    meta_begin = offset + HEADER_SIZE
+    meta_end = meta_begin + meta_size
     if meta_end > len(data):
         raise RecordError("torn meta")
-    meta = bytes(data[offset + HEADER_SIZE : meta_end])
-    if zlib.crc32(meta, zlib.crc32(head[: _HEADER.size])) != _CHECK.unpack_from(head, _HEADER.size)[0]:
+    meta = bytes(data[meta_begin:meta_end])
+    if zlib.crc32(meta, zlib.crc32(data[offset : offset + _HEADER.size])) != check:
         raise RecordError("wrong checksum")
-    if version != VERSION or kind not in _KINDS:
+    known = _KINDS.get(kind)
+    if version != VERSION or known is None:
         raise RecordError(f"record of version {version}, kind {kind}: written by a newer release?")
-    if meta_end + body_size > len(data):
+    end = meta_end + body_size
+    if end > len(data):
         raise RecordError("torn body")
-    return Record(RecordKind(kind), id, meta, offset, body_size, body_check)
+    return Record(known, id, meta, offset, meta_end, body_size, body_check, end)
 
 
-_KINDS = frozenset(RecordKind)
+_KINDS = {int(kind): kind for kind in RecordKind}

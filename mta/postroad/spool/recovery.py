@@ -1,40 +1,20 @@
 """Recovery: from the segments on disk to the messages that are still to be delivered."""
 
-import mmap
-import os
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
 
-from postroad.spool.message import Location, Message
-from postroad.spool.record import (
-    MAGIC,
-    Record,
-    RecordError,
-    RecordKind,
-    decode_message_meta,
-    decode_outcome_meta,
-    read_record,
-)
+from postroad.spool.message import Delivery, Location, Message
+from postroad.spool.record import Record, RecordKind, decode_message_meta, decode_outcome_meta
+from postroad.spool.scan import Damage, mapped, scan
 from postroad.spool.schedule import Schedule, plan_deliveries, replay_outcome
-from postroad.spool.segment import Segment, list_segments, segment_path, sync_folder
-from postroad.spool.standing import Standing
+from postroad.spool.segment import Segment, list_segments, segment_path
+from postroad.spool.standing import Standing, taken_by
 
-
-@dataclass(frozen=True, slots=True)
-class Damage:
-    """Octets of a segment that are no record: a torn tail after a crash, or worse."""
-
-    segment: int
-    offset: int
-    size: int
-    reason: str
-
-    def __str__(self) -> str:
-        return f"segment {self.segment:016x}: {self.size} octets at {self.offset}: {self.reason}"
+_PAUSE = 64
+"""Records that are replayed without a pause."""
 
 
 @dataclass(slots=True)
@@ -52,167 +32,144 @@ class Recovered:
 def read_spool(folder: Path, *, check_bodies: bool = False) -> Recovered:
     """Read all segments of a spool; nothing is changed.
 
-    The newest segment's bodies are always checked against their checksums (a crash tears only there); older
-    ones' too with `check_bodies`.
+    The newest segment's bodies are always checked against their checksums; older ones' too with `check_bodies`.
     """
-    recovered = Recovered()
-    schedules: dict[int, list[Schedule]] = {}
-    numbers = list_segments(folder)
-    for number in numbers:
-        path = segment_path(folder, number)
-        segment = Segment(number, path)
-        recovered.segments.append(segment)
-        with path.open("rb") as file:
-            segment.size = os.fstat(file.fileno()).st_size
-            if segment.size == 0:
-                continue
-            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-                check = check_bodies or number == numbers[-1]
-                for found in scan(memoryview(data), number, check_bodies=check):
-                    if isinstance(found, Damage):
-                        recovered.damage.append(found)
-                    else:
-                        _replay(found, number, recovered, schedules)
-    _plan_deliveries(recovered, schedules)
-    by_number = {segment.number: segment for segment in recovered.segments}
-    for message in recovered.messages.values():
-        assert message.location is not None
-        segment = by_number[message.location.segment]
-        segment.live_messages += 1
-        segment.live_octets += message.size
-    return recovered
+    segments = found_segments(folder)
+    replay = Replay(segments, check_from=0 if check_bodies else max((item.number for item in segments), default=0))
+    for _ in replay.run():
+        pass
+    return replay.recovered
 
 
-def scan(data: memoryview, number: int, *, check_bodies: bool) -> Iterator[Record | Damage]:
-    """All records of a segment in order, and what lies between them."""
-    try:
-        yield from _scan(data, number, check_bodies)
-    finally:
-        data.release()
+def found_segments(folder: Path) -> list[Segment]:
+    """The segments on disk, oldest first."""
+    paths = [(number, segment_path(folder, number)) for number in list_segments(folder)]
+    return [Segment(number, path, path.stat().st_size) for number, path in paths]
 
 
-def _scan(data: memoryview, number: int, check_bodies: bool) -> Iterator[Record | Damage]:
-    offset = 0
-    while offset < len(data):
-        try:
-            record = read_record(data, offset)
-        except RecordError as error:
-            following = _next_record(data, offset + 1)
-            yield Damage(number, offset, following - offset, str(error))
-            offset = following
-            continue
-        if check_bodies and record.body_size:
-            body = data[record.body_offset : record.end]
-            intact = zlib.crc32(body) == record.body_check
-            body.release()
-            if not intact:
-                yield Damage(number, offset, record.end - offset, "wrong checksum of a message body")
-                offset = record.end
-                continue
-        yield record
-        offset = record.end
+class Replay:
+    """Reads segments, oldest first, as they were when it was made.
 
+    Args:
+        check_from: bodies in this segment and later ones are checked against their checksums: a crash may have torn
+            them.
+    """
 
-def _next_record(data: memoryview, offset: int) -> int:
-    """Where the next whole record begins; the end of the segment if there is none."""
-    window = 1 << 20
-    while offset < len(data):
-        chunk = bytes(data[offset : offset + window + len(MAGIC) - 1])
-        at = chunk.find(MAGIC)
-        if at < 0:
-            offset += window
-            continue
-        try:
-            read_record(data, offset + at)
-        except RecordError:
-            offset += at + 1
-            continue
-        return offset + at
-    return len(data)
+    def __init__(self, segments: list[Segment], *, check_from: int) -> None:
+        self.recovered = Recovered(segments=segments)
+        self._messages = self.recovered.messages
+        self._check_from = check_from
+        # Of messages with several recipients; others need no more than their one delivery.
+        self._schedules: dict[int, list[Schedule]] = {}
+        # What many messages have in common is kept once.
+        self._domains: dict[bytes, bytes] = {}
+        self._replies: dict[str, str] = {}
 
+    def run(self) -> Iterator[None]:
+        """Read, with pauses; `recovered` is whole when it ends."""
+        for segment in self.recovered.segments:
+            yield from self._read(segment)
+        for id, schedules in self._schedules.items():
+            message = self._messages[id]
+            plan_deliveries(message, schedules)
+            if not message.deliveries:
+                del self._messages[id]
+            yield
 
-def _replay(record: Record, segment: int, recovered: Recovered, schedules: dict[int, list[Schedule]]) -> None:
-    recovered.records += 1
-    try:
-        match record.kind:
-            case RecordKind.MESSAGE:
-                _replay_message(record, segment, recovered, schedules)
-            case RecordKind.OUTCOME:
-                _replay_outcome(record, schedules)
-            case RecordKind.FINISHED:
-                for schedule in schedules.get(record.id, ()):
-                    schedule.done = True
-            case RecordKind.OFFERED:
-                recovered.highest_id = max(recovered.highest_id, record.id)
-                recovered.standing.replay(record)
-            case _:
-                recovered.standing.replay(record)
-    except (msgspec.DecodeError, IndexError) as error:
-        # The checksum held, so this was written as it is: a fault of a release, not of the disk. Keep it aside.
-        recovered.damage.append(Damage(segment, record.offset, record.end - record.offset, f"unreadable meta: {error}"))
+    def _read(self, segment: Segment) -> Iterator[None]:
+        number = segment.number
+        count = 0
+        with mapped(segment.path) as data:
+            for found in scan(data, number, check_bodies=number >= self._check_from):
+                if isinstance(found, Damage):
+                    self.recovered.damage.append(found)
+                    continue
+                try:
+                    self._replay(found, number)
+                except (msgspec.DecodeError, IndexError) as error:
+                    # The checksum held, so this was written as it is: a fault of a release, not of the disk.
+                    reason = f"unreadable meta: {error}"
+                    self.recovered.damage.append(Damage(number, found.offset, found.end - found.offset, reason))
+                count += 1
+                if count % _PAUSE == 0:
+                    yield
+        self.recovered.records += count
 
+    def _replay(self, record: Record, segment: int) -> None:
+        kind = record.kind
+        if kind is RecordKind.MESSAGE:
+            self._replay_message(record, segment)
+        elif kind is RecordKind.OUTCOME:
+            self._replay_outcome(record)
+        elif kind is RecordKind.FINISHED:
+            self._finished(record.id)
+        else:
+            if kind is RecordKind.SETTLED:
+                for id in taken_by(record):
+                    self._finished(id)
+            if kind is RecordKind.OFFERED:
+                self.recovered.highest_id = max(self.recovered.highest_id, record.id)
+            self.recovered.standing.replay(record)
 
-def _replay_message(record: Record, segment: int, recovered: Recovered, schedules: dict[int, list[Schedule]]) -> None:
-    meta = decode_message_meta(record.meta)
-    recovered.highest_id = max(recovered.highest_id, record.id)
-    location = Location(segment, record.body_offset, record.body_size, record.body_check)
-    known = recovered.messages.get(record.id)
-    if known is not None:
-        # Compaction copied it: the body has moved, what is known of its recipients stays.
-        known.location = location
-        return
-    if meta.origin is not None:
-        recovered.standing.took(meta.origin)
-    recovered.messages[record.id] = Message(
-        record.id,
-        meta.received,
-        meta.sender,
-        meta.recipients,
-        record.body_size,
-        meta.eight_bit,
-        meta.smtputf8,
-        location,
-        accepted_as=meta.accepted_as,
-        tenant=meta.tenant,
-        campaign=meta.campaign,
-        dsn=meta.dsn,
-    )
-    schedules[record.id] = planned = [Schedule(due=meta.received) for _ in meta.recipients]
-    for outcome in meta.state:
-        replay_outcome(planned, outcome)
+    def _finished(self, id: int) -> None:
+        # A message is never copied once it is finished, so nothing can bring it back.
+        self._messages.pop(id, None)
+        self._schedules.pop(id, None)
 
+    def _replay_message(self, record: Record, segment: int) -> None:
+        meta = decode_message_meta(record.meta)
+        id = record.id
+        if id > self.recovered.highest_id:
+            self.recovered.highest_id = id
+        location = Location(segment, record.body_offset, record.body_size, record.body_check)
+        known = self._messages.get(id)
+        if known is not None:
+            # It was copied: the body has moved, and it may be another's now; what is known of its recipients stays.
+            known.location = location
+            known.tenant, known.campaign = meta.tenant, meta.campaign
+            return
+        if meta.origin is not None:
+            self.recovered.standing.took(meta.origin)
+        message = self._messages[id] = Message(
+            id,
+            meta.received,
+            meta.sender,
+            meta.recipients,
+            record.body_size,
+            meta.eight_bit,
+            meta.smtputf8,
+            location,
+            accepted_as=meta.accepted_as,
+            tenant=meta.tenant,
+            campaign=meta.campaign,
+            dsn=meta.dsn,
+        )
+        if len(meta.recipients) == 1 and not meta.state:
+            domain = meta.recipients[0].rpartition(b"@")[2].lower()
+            domain = self._domains.setdefault(domain, domain)
+            message.deliveries = (Delivery(message, domain, _ONLY, due=meta.received),)
+            return
+        self._schedules[id] = planned = [Schedule(due=meta.received) for _ in meta.recipients]
+        for outcome in meta.state:
+            replay_outcome(planned, outcome)
 
-def _replay_outcome(record: Record, schedules: dict[int, list[Schedule]]) -> None:
-    schedule = schedules.get(record.id)
-    if schedule is None:
-        return  # of a message whose segment is gone: it was finished
-    replay_outcome(schedule, decode_outcome_meta(record.meta))
-
-
-def _plan_deliveries(recovered: Recovered, schedules: dict[int, list[Schedule]]) -> None:
-    for id, message in list(recovered.messages.items()):
-        plan_deliveries(message, schedules[id])
+    def _replay_outcome(self, record: Record) -> None:
+        message = self._messages.get(record.id)
+        if message is None:
+            return  # it was finished, or its segment is gone because it was
+        outcome = decode_outcome_meta(record.meta)
         if not message.deliveries:
-            del recovered.messages[id]
+            replay_outcome(self._schedules[record.id], outcome)
+        elif outcome.deferred == _ONLY and not (outcome.delivered or outcome.bounced):
+            delivery = message.deliveries[0]
+            delivery.attempts, delivery.due = outcome.attempts, outcome.due
+            delivery.reply = self._replies.setdefault(outcome.reply, outcome.reply)
+        else:
+            alone = [Schedule()]
+            replay_outcome(alone, outcome)
+            if alone[0].done:
+                del self._messages[record.id]
 
 
-def keep_aside(folder: Path, damage: list[Damage]) -> list[Path]:
-    """Copy damaged octets to `damaged/`, where nothing ever deletes them; copies that exist stay as they are."""
-    kept = []
-    aside = folder / "damaged"
-    for item in damage:
-        aside.mkdir(mode=0o700, exist_ok=True)
-        path = aside / f"{item.segment:016x}-{item.offset}"
-        if not path.exists():
-            with segment_path(folder, item.segment).open("rb") as file:
-                file.seek(item.offset)
-                octets = file.read(item.size)
-            with path.open("wb") as copy:
-                copy.write(octets)
-                copy.flush()
-                os.fsync(copy.fileno())
-            kept.append(path)
-    if kept:
-        sync_folder(aside)
-        sync_folder(folder)
-    return kept
+_ONLY = (0,)
+"""The recipients of a delivery of a message with one."""

@@ -37,7 +37,8 @@ def plan_deliveries(message: Message, schedules: Sequence[Schedule]) -> None:
         if not schedule.done:
             domain = message.recipients[index].rpartition(b"@")[2].lower()
             groups.setdefault((domain, schedule.attempts, schedule.due, schedule.reply), []).append(index)
-    for (domain, attempts, due, reply), indexes in groups.items():
-        for first in range(0, len(indexes), MAX_RECIPIENTS):
-            part = tuple(indexes[first : first + MAX_RECIPIENTS])
-            message.deliveries.append(Delivery(message, domain, part, attempts, due, reply))
+    message.deliveries = tuple(
+        Delivery(message, domain, tuple(indexes[first : first + MAX_RECIPIENTS]), attempts, due, reply)
+        for (domain, attempts, due, reply), indexes in groups.items()
+        for first in range(0, len(indexes), MAX_RECIPIENTS)
+    )

@@ -3,10 +3,12 @@
 Each new segment begins with these records, so the oldest ones can be removed as ever.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import msgspec
 
+from postroad.spool.orders import Order, Orders
 from postroad.spool.record import Origin, Record, RecordKind, encode_record
 
 REMEMBER = 90 * 86400.0
@@ -51,6 +53,10 @@ class _OrderMeta(msgspec.Struct, array_like=True):
     order: DrainOrder | None
 
 
+class _SettledMeta(msgspec.Struct, array_like=True):
+    taken: tuple[int, ...]
+
+
 class _ReceivedMeta(msgspec.Struct, array_like=True):
     spool: bytes
     ids: tuple[int, ...]
@@ -60,21 +66,24 @@ class _ReceivedMeta(msgspec.Struct, array_like=True):
 
 _decode_order = msgspec.msgpack.Decoder(_OrderMeta).decode
 _decode_offer = msgspec.msgpack.Decoder(Offer).decode
+_decode_orders = msgspec.msgpack.Decoder(Orders).decode
+_decode_settled = msgspec.msgpack.Decoder(_SettledMeta).decode
 _decode_received = msgspec.msgpack.Decoder(_ReceivedMeta).decode
 
 
 class Standing:
-    """The drain order, open offers to other spools, and what was received of them."""
+    """The drain order, open offers to other spools, what was received of them, and orders on queued mail."""
 
     def __init__(self) -> None:
         self.order: DrainOrder | None = None
         self.offers: dict[int, Offer] = {}
         self.received: dict[bytes, Received] = {}
+        self.orders: dict[int, Order] = {}
 
     @property
     def empty(self) -> bool:
         """Whether there is nothing to be kept."""
-        return self.order is None and not self.offers and not self.received
+        return self.order is None and not self.offers and not self.received and not self.orders
 
     def took(self, origin: Origin) -> None:
         """A message of another spool is in the log."""
@@ -100,6 +109,8 @@ class Standing:
                 self.offers.pop(record.id, None)
             case RecordKind.RECEIVED:
                 self._replay_received(record.id, _decode_received(record.meta))
+            case RecordKind.ORDERS:
+                self.orders = {order.number: order for order in _decode_orders(record.meta).orders}
             case _:
                 pass
 
@@ -113,7 +124,8 @@ class Standing:
             known.when = max(known.when, meta.when)
 
     def records(self, now: float) -> bytes:
-        """All of it as records; batches received longer than `REMEMBER` ago are forgotten."""
+        """All of it as records; orders that are over and batches received `REMEMBER` ago are forgotten."""
+        self.orders = {number: order for number, order in self.orders.items() if now < order.until}
         for spool, received in list(self.received.items()):
             if received.when + REMEMBER < now:
                 del self.received[spool]
@@ -122,6 +134,7 @@ class Standing:
                 order_record(self.order) if self.order is not None else b"",
                 *(offered_record(offer) for offer in self.offers.values()),
                 *(received_record(spool, received) for spool, received in self.received.items()),
+                orders_record(self.orders.values()) if self.orders else b"",
             )
         )
 
@@ -131,14 +144,27 @@ def order_record(order: DrainOrder | None) -> bytes:
     return encode_record(RecordKind.DRAIN, 0, _OrderMeta(order))
 
 
+def orders_record(orders: Iterable[Order]) -> bytes:
+    """These orders on queued mail stand, and no others."""
+    return encode_record(RecordKind.ORDERS, 0, Orders(tuple(orders)))
+
+
 def offered_record(offer: Offer) -> bytes:
     """A batch is about to be offered."""
     return encode_record(RecordKind.OFFERED, offer.number, offer)
 
 
-def settled_record(number: int) -> bytes:
-    """What became of a batch is known and recorded: those of its messages that aren't finished are here."""
-    return encode_record(RecordKind.SETTLED, number)
+def settled_record(number: int, taken: Iterable[int]) -> bytes:
+    """What became of a batch is known: the other spool has `taken`, and the rest is here.
+
+    The ids are part of this record: a crash may leave a later record and tear those before it.
+    """
+    return encode_record(RecordKind.SETTLED, number, _SettledMeta(tuple(taken)))
+
+
+def taken_by(settled: Record) -> tuple[int, ...]:
+    """The messages that another spool has, from the record that says so."""
+    return _decode_settled(settled.meta).taken if settled.meta else ()
 
 
 def received_record(spool: bytes, received: Received) -> bytes:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from postroad.spool.record import RecordKind, encode_record
+from postroad.spool.record import RecordKind, SegmentMeta, encode_record
 from postroad.spool.segment import Segment, segment_path
 
 _IOV_MAX = 1024
@@ -16,18 +16,19 @@ class SegmentWriter:
     """Appends to the newest segment.
 
     Args:
-        standing: records that it begins with.
+        meta: what it says of the segments before it.
+        standing: records that follow this.
 
     Raises:
         OSError: the segment can't be made or written; nothing of it stays then.
     """
 
-    def __init__(self, folder: Path, number: int, standing: bytes = b"") -> None:
+    def __init__(self, folder: Path, number: int, meta: SegmentMeta, standing: bytes) -> None:
         path = segment_path(folder, number)
         self.fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
         self.segment = Segment(number, path)
         try:
-            self.append([encode_record(RecordKind.SEGMENT, number), standing])
+            self.append([encode_record(RecordKind.SEGMENT, number, meta), standing])
         except OSError:
             os.close(self.fd)
             with contextlib.suppress(OSError):

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +63,15 @@ class WaitingSite:
         ready, self.ready = self.ready, []
         return ready
 
+    def withdraw(self, wanted: Callable[[Delivery], bool]) -> list[Delivery]:
+        taken = [delivery for delivery in self.ready if wanted(delivery)]
+        self.ready = [delivery for delivery in self.ready if not wanted(delivery)]
+        return taken
+
     def resume(self) -> None:
+        pass
+
+    def renew(self) -> None:
         pass
 
     def abort(self, *, keep_awaiting_dot: bool) -> None:

@@ -65,7 +65,7 @@ def test_a_finished_message_is_not_taken() -> None:
     item = message(1, b"y")
     queues = Queues(item)
     queues.scheduled.pop_due(10.0, 1)
-    item.deliveries.clear()
+    item.deliveries = ()
     assert queues.take() == []
 
 

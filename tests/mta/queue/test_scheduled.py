@@ -18,14 +18,14 @@ def test_what_is_due_comes_out_earliest_first_and_nothing_else(dues: list[float]
     assert len(queue) == len(dues) - len(out)
 
 
-def test_flush_makes_everything_due_in_the_order_it_went_in() -> None:
+def test_flush_makes_everything_due_in_the_order_in_which_it_was() -> None:
     queue = ScheduledQueue()
     items = [delivery(due) for due in (50.0, 40.0, 5.0)]
     for item in items:
         queue.push(item)
     assert queue.make_due(10.0) == 3
     assert queue.next_due == 5.0
-    assert queue.pop_due(10.0, 10) == [items[2], items[0], items[1]]
+    assert queue.pop_due(10.0, 10) == [items[2], items[1], items[0]]
     assert queue.next_due is None
 
 
@@ -51,4 +51,4 @@ def test_what_was_taken_out_early_does_not_come_out_unless_it_went_in_again(
     out = queue.pop_due(100.0, 1000)
     assert [item.due for item in out] == sorted(item.due for item in expected)
     assert set(map(id, out)) == set(map(id, expected))
-    assert all(item.ticket == 0 for item in items)
+    assert all(item.slot is None for item in items)

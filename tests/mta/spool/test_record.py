@@ -11,7 +11,7 @@ from postroad.spool.record import (
     encode_record,
     read_record,
 )
-from postroad.spool.recovery import Damage, scan
+from postroad.spool.scan import Damage, scan
 
 BODIES = st.lists(st.binary(max_size=80), min_size=1, max_size=6)
 
@@ -22,7 +22,7 @@ def message(id: int, body: bytes) -> bytes:
 
 
 def scanned(data: bytes) -> tuple[list[int], list[Damage]]:
-    found = list(scan(memoryview(data), 1, check_bodies=True))
+    found = list(scan(data, 1, check_bodies=True))
     return [item.id for item in found if not isinstance(item, Damage)], [i for i in found if isinstance(i, Damage)]
 
 

@@ -60,6 +60,7 @@ async def eventually(condition: Callable[[], bool]) -> None:
 
 async def fill(spool: Spool) -> None:
     """Messages that come and go, until all segments of before have gone."""
+    await spool.recover()
     before = set(list_segments(spool.folder))
     while before & set(list_segments(spool.folder)):
         item = message(spool, size=1000)
@@ -108,7 +109,7 @@ async def test_an_open_offer_and_the_drain_order_outlive_their_segments(tmp_path
     assert (spool.standing.offers, spool.standing.order) == ({9: offer}, order)
     spool.standing.offers.clear()
     spool.standing.order = None
-    await spool.noted(settled_record(9) + order_record(None))
+    await spool.noted(settled_record(9, ()) + order_record(None))
     spool = await reopened(spool)
     assert spool.standing.empty
     await spool.close()

@@ -1,0 +1,108 @@
+"""What the admin port answers about single messages and the largest queues."""
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from postroad.admin.http import AdminRequest, AdminRoute, Answer
+from postroad.queue.survey import By, Order, top
+from postroad.spool.message import Delivery, Message
+
+if TYPE_CHECKING:
+    from postroad.mta import Mta
+
+_MOST = 1000
+
+
+def message_routes(mta: "Mta") -> dict[tuple[str, str], AdminRoute]:
+    """The routes of messages and of what they are summed up by."""
+
+    def message(request: AdminRequest) -> Answer:
+        wanted = request.parameters.get("id", "").lower()
+        found = _find(mta, wanted)
+        if found is None:
+            return Answer.json({"error": f"no message {wanted!r} is queued: it was finished, or never here"}, 404)
+        return Answer.json(_facts(mta, found))
+
+    def sums(request: AdminRequest) -> Answer:
+        asked = request.parameters
+        try:
+            by, first = By(asked.get("by", "domain")), Order(asked.get("first", "count"))
+            limit = int(asked.get("limit", "20"))
+        except ValueError as error:
+            kinds, orders = (", ".join(item.value for item in kind) for kind in (By, Order))
+            return Answer.json({"error": f"{error}: by is one of {kinds}; first of {orders}; limit a number"}, 400)
+        now = time.time()
+        rows = top(mta.dispatcher.queues.values(), by=by, first=first, limit=max(1, min(limit, _MOST)))
+        return Answer.json(
+            {
+                "by": by.value,
+                "queues": [
+                    {
+                        "name": list(row.name),
+                        "deliveries": row.deliveries,
+                        "recipients": row.recipients,
+                        "oldest_seconds": round(max(0.0, now - row.oldest), 1),
+                        "next_attempt_in": round(max(0.0, row.next_due - now), 1),
+                        "last_reply": row.last_reply,
+                    }
+                    for row in rows
+                ],
+            }
+        )
+
+    return {
+        ("GET", "/message"): AdminRoute(
+            message, about="Where a queued message is, and what became of it so far.", query={"id": "that of the 250"}
+        ),
+        ("GET", "/queue/top"): AdminRoute(
+            sums,
+            about="What waits for its time, summed up: the most first, or the oldest.",
+            query={
+                "by": ", ".join(item.value for item in By),
+                "first": ", ".join(item.value for item in Order),
+                "limit": f"rows, 1 to {_MOST}",
+            },
+        ),
+    }
+
+
+def _find(mta: "Mta", wanted: str) -> Message | None:
+    try:
+        number = int(wanted, 16)
+    except ValueError:
+        return None
+    messages = mta.dispatcher.messages
+    # One that was moved here goes by the id of the spool that accepted it.
+    return messages.get(number) or next((item for item in messages.values() if item.accepted_as == number), None)
+
+
+def _facts(mta: "Mta", message: Message) -> dict[str, Any]:
+    def text(octets: bytes) -> str:
+        return octets.decode("utf-8", "replace")
+
+    open_ones = {index for delivery in message.deliveries for index in delivery.recipients}
+    return {
+        "id": message.queue_id,
+        "tenant": message.tenant,
+        "campaign": message.campaign,
+        "sender": text(message.sender),
+        "size": message.size,
+        "age_seconds": round(time.time() - message.received, 1),
+        "deliveries": [_delivery_facts(mta, delivery) for delivery in message.deliveries],
+        "finished": [text(item) for index, item in enumerate(message.recipients) if index not in open_ones],
+    }
+
+
+def _delivery_facts(mta: "Mta", delivery: Delivery) -> dict[str, Any]:
+    waits = delivery.slot is not None
+    site = mta.dispatcher.known_site(delivery.domain)
+    return {
+        "domain": delivery.domain.decode("utf-8", "replace"),
+        "recipients": [address.decode("utf-8", "replace") for address in delivery.addresses],
+        "state": ("suspended" if delivery.suspended else "waits for its time") if waits else "ready or under way",
+        "order": f"{delivery.suspended:x}" if waits and delivery.suspended else None,
+        "site": site,
+        "attempts": delivery.attempts,
+        "next_attempt_in": round(max(0.0, delivery.due - time.time()), 1) if waits else 0.0,
+        "last_reply": delivery.reply,
+    }
