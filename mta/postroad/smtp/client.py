@@ -14,6 +14,7 @@ from postroad.smtp.events import (
     TransactionDone,
     TransactionNotBegun,
 )
+from postroad.smtp.flight import Flight
 from postroad.smtp.replies import Reply, ReplyError, ReplyParser, local_reply
 from postroad.smtp.transaction import Transaction
 
@@ -35,27 +36,6 @@ FOLLOWER_TIMEOUT = 15.0
 """Seconds for the reply to a MAIL that went with the message before, once that has its own: who forgets such input
 never answers, and nothing is lost by asking again on another connection."""
 _NOT_UNDERSTOOD = frozenset((500, 501, 502, 503, 504))
-
-
-class _Flight:
-    """A transaction that has begun to be sent."""
-
-    __slots__ = ("answered", "begun", "body_sent", "chunked", "follows", "replies", "transaction")
-
-    def __init__(self, transaction: Transaction, *, begun: bool, follows: bool) -> None:
-        self.transaction = transaction
-        self.replies: list[Reply | None] = [None] * len(transaction.recipients)
-        self.answered = 0
-        self.begun = begun
-        """Its end is the server's word on it."""
-        self.follows = follows
-        """It was sent before the one before had its reply."""
-        self.chunked = self.body_sent = False
-
-    @property
-    def anyone(self) -> bool:
-        """Whether a recipient was accepted."""
-        return any(reply is not None and reply.positive for reply in self.replies)
 
 
 class ClientProtocol:
@@ -106,7 +86,7 @@ class ClientProtocol:
         self._out: list[bytes] = []
         self._events: list[ClientEvent] = []
         # Replies come in order, so each is about the first of these; the second one waits behind its content.
-        self._open: deque[_Flight] = deque()
+        self._open: deque[Flight] = deque()
         self._dirty = False  # the server may hold a sender or recipients of a transaction that is over
         self._ready = self._used = self._closed = self._pipelining = False
         self.chunking = False
@@ -200,7 +180,7 @@ class ClientProtocol:
         # RSET only where something is to be forgotten: it costs a reply, and Postfix counts it as a junk command
         # (smtpd_junk_command_limit). What a failed BDAT leaves behind is undefined (RFC 3030 2).
         reset = self._dirty if before is None else before.chunked
-        flight = _Flight(transaction, begun=not self._used, follows=before is not None)
+        flight = Flight(transaction, begun=not self._used, follows=before is not None)
         self._used = True
         self._open.append(flight)
         if self._pipelining:
@@ -216,7 +196,7 @@ class ClientProtocol:
         self._ready = False
         self._command(b"QUIT\r\n", "quit")
 
-    def _send_flight(self, flight: _Flight, reset: bool) -> None:
+    def _send_flight(self, flight: Flight, reset: bool) -> None:
         transaction, expected = flight.transaction, self._expected
         commands = transaction.rcpt_commands(self.extensions)
         commands.insert(0, transaction.mail_command(self.extensions))
@@ -238,7 +218,7 @@ class ClientProtocol:
             self._out.append(b"".join(commands))
             expected.append("data")
 
-    def _chunks(self, flight: _Flight) -> bool:
+    def _chunks(self, flight: Flight) -> bool:
         return (
             self.chunking
             and not flight.follows
@@ -390,7 +370,7 @@ class ClientProtocol:
             # 354 though nobody is to receive it; the dot alone ends it (RFC 2920 3.1).
             self._command(b".\r\n", "dot")
 
-    def _not_understood(self, flight: _Flight, reply: Reply) -> None:
+    def _not_understood(self, flight: Flight, reply: Reply) -> None:
         """The server lost what came behind a message, or the order of its replies: it looked at nothing."""
         self.overlap_broken, flight.begun = True, False
         self._close(local_reply(421, "4.5.0", f"peer can't have a message begun behind another one: {reply}"))
