@@ -426,12 +426,20 @@ class ServerProtocol:
             raise CommandError(b"503 5.5.1 RCPT first" if transaction is not None else b"503 5.5.1 MAIL first")
         return transaction
 
+    @property
+    def _too_much(self) -> int:
+        """Octets of a message whose end isn't waited for any more, to refuse it in its place."""
+        return 2 * self._limits.message_size + self._limits.line
+
     def _bdat(self, argument: bytes) -> None:
         try:
             size, last = parse_bdat(argument)
         except CommandError as error:
             # Where commands go on behind this chunk can't be told.
             self._end(error.reply + b"\r\n")
+            return
+        if size > self._too_much:
+            self._end(b"552 5.3.4 message larger than %d octets\r\n" % self._limits.message_size)
             return
         refusal = None
         try:
@@ -445,6 +453,8 @@ class ServerProtocol:
     def _feed_content(self, data: bytes) -> None:
         rest = self._intake.feed(data)
         if rest is None:
+            if self._intake.octets > self._too_much:
+                self._end(b"552 5.3.4 message larger than %d octets\r\n" % self._limits.message_size)
             return
         self._lines.feed(rest)
         intake = self._intake
