@@ -45,8 +45,8 @@ plan: env ## pulumi preview of every project of a stack, with policies: STACK=â€
 package: env ## build the release artifact of this checkout into dist/
 	@$(OPS) package
 
-bench: env ## measure, and write bench/results/<suite>.json: SUITE=region [ROUNDS=n] [CASE=name]
-	@$(BIN)/postroad-bench --suite "$(SUITE)" $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(CASE),--case $(CASE))
+bench: env ## measure, and write bench/results/<suite>.json: SUITE=mta|region [ROUNDS=n] [CASE=name [MESSAGES=n]]
+	@$(if $(MESSAGES),POSTROAD_MESSAGES=$(MESSAGES)) $(BIN)/postroad-bench --suite "$(SUITE)" $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(CASE),--case $(CASE))
 
 soak: env ## the facts of make test with full counts; writes bench/results/soak.json
 	@$(BIN)/postroad-bench --suite soak

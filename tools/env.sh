@@ -53,7 +53,7 @@ install_packages() {
     trap - EXIT
     if [ -d /run/systemd/system ]; then
         local unit
-        for unit in haproxy nsd unbound; do
+        for unit in haproxy nsd postfix unbound; do
             case " ${missing[*]} " in *" $unit "*) systemctl disable -q "$unit" || true ;; esac
         done
     fi

@@ -15,7 +15,7 @@ from postroad_bench.machine import machine
 from postroad_bench.result import Case, write
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
-SUITES = {"region": "postroad_bench.region", "soak": "postroad_bench.soak"}
+SUITES = {"mta": "postroad_bench.mta.suite", "region": "postroad_bench.region", "soak": "postroad_bench.soak"}
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 

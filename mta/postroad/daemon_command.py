@@ -1,6 +1,7 @@
 """What the commands of both daemons have in common: `run` and `check`, and how they fail."""
 
 import argparse
+import gc
 import sys
 from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
@@ -10,7 +11,6 @@ import uvloop
 
 from postroad.build import this_build
 from postroad.content.key_error import KeyFileError
-from postroad.events.log import configure
 from postroad.listen import ListenError
 from postroad.settings.load import SettingsError
 from postroad.spool.errors import SpoolError
@@ -53,7 +53,7 @@ def run_daemon(
         if chosen.command == "check":
             print(f"{chosen.config}: good")
             return 0
-        configure()
+        settle_collector()
         uvloop.run(serve(settings))
     except (SettingsError, KeyFileError) as error:
         print(error, file=sys.stderr)
@@ -62,3 +62,14 @@ def run_daemon(
         print(f"{name}: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def settle_collector() -> None:
+    """Have the garbage collector look at new objects, and seldom.
+
+    A queue is many objects that stay, and hardly any cycles: at the interpreter's own thresholds the collector took 4 %
+    of the processor while 60,000 messages were queued, and held everything up for 200 ms at a time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 5, 10)

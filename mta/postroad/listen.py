@@ -1,9 +1,11 @@
 """Listening sockets, made here or passed by systemd."""
 
 import socket
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 from postroad.settings.units import Endpoint, SystemdSocket
-from postroad.systemd import SystemdError
+from postroad.systemd import SystemdError, passed_sockets
 
 BACKLOG = 1024
 
@@ -38,3 +40,29 @@ def listening_socket(where: Endpoint | SystemdSocket, passed: dict[str, list[soc
         listener.close()
         raise ListenError(f"cannot listen on {where}: {error.strerror}") from None
     return listener
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """The sockets of an MTA: its listeners' in the order of the settings, and the admin port's."""
+
+    listeners: list[socket.socket]
+    admin: socket.socket
+
+
+def open_ports(listeners: Iterable[Endpoint | SystemdSocket], admin: Endpoint | SystemdSocket) -> Ports:
+    """Open all ports, or none.
+
+    Raises:
+        ListenError, SystemdError: one can't be.
+    """
+    passed = passed_sockets()
+    opened: list[socket.socket] = []
+    try:
+        for where in (admin, *listeners):
+            opened.append(listening_socket(where, passed))
+    except (ListenError, SystemdError):
+        for item in opened:
+            item.close()
+        raise
+    return Ports(opened[1:], opened[0])

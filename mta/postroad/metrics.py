@@ -1,11 +1,9 @@
 """The MTA's metrics: Prometheus names, base units, no unbounded labels."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
+from prometheus_client import CollectorRegistry, Gauge
 
 from postroad.build import Build
-
-# The time of each counter's birth would double the page, and nothing here asks for it.
-disable_created_metrics()  # type: ignore[no-untyped-call]
+from postroad.counters import Counter, Histogram
 
 
 class MtaMetrics:
@@ -54,6 +52,9 @@ class MtaMetrics:
         )
         self.proxy_failures = Counter(
             "postroad_mta_proxy_failures", "Attempts that failed at an outbound proxy.", registry=registry
+        )
+        self.watchdog = Counter(
+            "postroad_mta_watchdog_aborts", "Deliveries taken back from where no timeout ended them.", registry=registry
         )
         self.commit_seconds = Histogram(
             "postroad_mta_accept_seconds", "From the final dot to the message being on disk.",

@@ -6,7 +6,7 @@ import signal
 import socket
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,28 +20,30 @@ from postroad.drain.drainer import Drainer
 from postroad.drain.receiver import Receiver
 from postroad.drain.wire import max_batch_size
 from postroad.egress.budget import ConnectionBudget
+from postroad.egress.connector import Connector
 from postroad.egress.dialler import Dialler, DirectDialler, ProxyDialler
+from postroad.egress.hosts import HostMemory
 from postroad.egress.site import EgressPolicy, Site
+from postroad.egress.watchdog import DeliveryWatchdog
 from postroad.ingress.doors import Doors
 from postroad.ingress.entrance import Entrance
 from postroad.ingress.listener import Listener
 from postroad.ingress.reception import Reception
-from postroad.listen import listening_socket
+from postroad.listen import Ports
 from postroad.metrics import MtaMetrics
-from postroad.queue.bouncer import Bouncer
+from postroad.queue.bouncer import Bouncer, NoticePolicy
 from postroad.queue.dispatcher import Dispatcher
 from postroad.queue.resident import ResidentContent
 from postroad.queue.retry import RetryPolicy
-from postroad.routing.cache import TtlCache
 from postroad.routing.dns import Resolver
 from postroad.routing.mx import MxRouter
 from postroad.routing.route import Route, Router
 from postroad.routing.smart_host import SmartHostRouter
-from postroad.settings.mta import EgressSettings, MtaSettings
+from postroad.settings.mta import EgressSettings, MtaSettings, families
 from postroad.smtp.client import TIMEOUTS
 from postroad.spool.identity import SpoolIdentity
 from postroad.spool.log import Spool
-from postroad.systemd import Watchdog, machine_id, notify, passed_sockets
+from postroad.systemd import Watchdog, machine_id, notify
 
 EXIT_DISK = 74
 """EX_IOERR: a write or sync of the spool failed."""
@@ -93,14 +95,15 @@ class Mta:
         retry = settings.retry
         self.dispatcher = Dispatcher(
             spool=self.spool,
-            router=_router(settings),
+            router=_router(settings, self._hostname),
             new_site=self._site_factory(settings.egress),
             policy=RetryPolicy(retry.first_delay, retry.max_delay, retry.max_age),
-            bouncer=Bouncer(self.spool, self._submit, hostname=self._hostname, log=log),
+            bouncer=self._new_bouncer(),
             resident=ResidentContent(settings.egress.content_memory),
             metrics=self.metrics,
             log=log,
         )
+        self._watchdog = DeliveryWatchdog(self.dispatcher.sites, metrics=self.metrics, log=log)
         self._reception = Reception(self.spool, self._submit, keys=keys, metrics=self.metrics, log=log)
         self._entrance = Entrance(
             settings, self._reception, has_room=self.spool.has_room, metrics=self.metrics, log=log
@@ -110,11 +113,24 @@ class Mta:
         identity = SpoolIdentity(settings.spool.path)
         self.drainer = self._new_drainer(identity)
         self._receiver = self._new_receiver(identity)
+        largest = max_batch_size(settings.drain.batch_octets, self._max_message)
+        routes = mta_routes(self) | drain_routes(self.drainer, self._receiver, max_batch=largest)
+        self.admin = AdminServer(routes, token=read_token(settings.admin.token_file))
+
+    def _new_bouncer(self) -> Bouncer:
+        notices = self._settings.notices
+        return Bouncer(
+            self.spool,
+            self._submit,
+            hostname=self._hostname,
+            policy=NoticePolicy(notices.delay_after, notices.return_limit, self._settings.retry.max_age),
+            log=self._log,
+        )
 
     def _new_drainer(self, identity: SpoolIdentity) -> Drainer:
         settings = self._settings
         grace = settings.shutdown.grace
-        token = _token(settings.drain.token_file or settings.admin.token_file)
+        token = read_token(settings.drain.token_file or settings.admin.token_file)
         return Drainer(
             self.spool,
             identity,
@@ -143,8 +159,8 @@ class Mta:
 
     @property
     def _max_message(self) -> int:
-        """Octets of the largest message that another MTA may hand over: what added fields make of the largest here."""
-        return max(listener.max_message_size for listener in self._settings.listeners.values()) + _ADDED_FIELDS
+        """Octets of the largest message that another MTA may hand over."""
+        return largest_message(self._settings)
 
     def _submit(self, message: Any) -> None:
         self.dispatcher.submit(message)
@@ -153,39 +169,50 @@ class Mta:
         policy = EgressPolicy(
             per_site=egress.max_connections_per_site,
             per_connection=egress.max_messages_per_connection,
+            per_transaction=egress.max_recipients_per_transaction,
             idle_timeout=egress.idle_timeout,
         )
-        dialler = _dialler(egress, self._hostname)
         budget = self._budget = ConnectionBudget(egress.max_connections)
-        tls = _tls_context() if egress.starttls else None
-        broken_tls: TtlCache[str, bool] = TtlCache(size=10_000, clock=self._loop.time)
+        connector = Connector(
+            _dialler(egress, self._hostname),
+            HostMemory(clock=self._loop.time),
+            tls=_tls_context() if egress.starttls else None,
+            overlap=egress.overlap,
+            chunk_limit=egress.chunking_limit,
+        )
 
         def new_site(route: Route, owner: Dispatcher) -> Site:
-            return Site(
-                route, owner=owner, dialler=dialler, budget=budget, policy=policy, tls=tls, broken_tls=broken_tls
-            )
+            return Site(route, owner=owner, connector=connector, budget=budget, policy=policy)
 
         return new_site
 
-    async def run(self) -> None:
-        """Serve until SIGTERM or SIGINT, then stop without losing anything.
+    async def run(self, ports: Ports) -> None:
+        """Serve on these ports until SIGTERM or SIGINT, then stop without losing anything."""
+        admin = await self._loop.create_server(self.admin.protocol, sock=ports.admin)
 
-        Raises:
-            ListenError, SystemdError: a port can't be listened on.
-        """
+        def ready() -> None:
+            notify("READY=1")
+            Watchdog(self._loop)
+
+        await self.serve(ports.listeners, on_ready=ready)
+        admin.close()
+
+    async def serve(self, listening: Sequence[socket.socket], *, on_ready: Callable[[], None]) -> None:
+        """The same without an admin port; without listeners too, nothing new is taken and the rest is delivered."""
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, stop.set)
-        passed = passed_sockets()
-        admin = await self._start_admin(passed)
-        await self._start_listeners(passed)
+        await self._start_listeners(listening)
         self._take_up()
-        notify("READY=1")
-        Watchdog(self._loop)
+        on_ready()
         self._log.info("started", version=self.build.version, release=self.build.release, pid=os.getpid())
         await stop.wait()
         await self._stop()
-        admin.close()
+
+    @property
+    def empty(self) -> bool:
+        """Whether the spool holds nothing that anybody waits for, another MTA included."""
+        return self._recovered and not self.dispatcher.messages and not self.spool.standing.offers
 
     def not_ready(self) -> str | None:
         """Why no mail should be sent here; None if it should."""
@@ -214,15 +241,10 @@ class Mta:
         self.metrics.sessions.labels("in").set(sum(listener.sessions for listener in self._listeners))
         self.metrics.sessions.labels("out").set(self._budget.used)
 
-    async def _start_admin(self, passed: dict[str, list[socket.socket]]) -> asyncio.Server:
-        settings = self._settings.admin
-        largest = max_batch_size(self._settings.drain.batch_octets, self._max_message)
-        routes = mta_routes(self) | drain_routes(self.drainer, self._receiver, max_batch=largest)
-        server = AdminServer(routes, token=_token(settings.token_file))
-        return await self._loop.create_server(server.protocol, sock=listening_socket(settings.address, passed))
-
-    async def _start_listeners(self, passed: dict[str, list[socket.socket]]) -> None:
-        self._listeners.extend(await self._entrance.open(passed, self._hostname))
+    async def _start_listeners(self, sockets: Sequence[socket.socket]) -> None:
+        # A retiring worker has none.
+        if sockets:
+            self._listeners.extend(await self._entrance.open(sockets, self._hostname))
 
     def _take_up(self) -> None:
         """Put what the log held into the queue."""
@@ -256,14 +278,21 @@ class Mta:
         os._exit(EXIT_DISK)
 
 
-def _token(file: Path | None) -> str | None:
+def largest_message(settings: MtaSettings) -> int:
+    """Octets of the largest message in a spool: what added fields make of the largest that a listener takes."""
+    return max(listener.max_message_size for listener in settings.listeners.values()) + _ADDED_FIELDS
+
+
+def read_token(file: Path | None) -> str | None:
+    """The bearer token in a file; None without one. Raises OSError."""
     return file.read_text().strip() if file is not None else None
 
 
-def _router(settings: MtaSettings) -> Router:
+def _router(settings: MtaSettings, hostname: str) -> Router:
     loop = asyncio.get_running_loop()
     servers = [(server.host, server.port) for server in settings.dns.servers]
-    lookup = Resolver(servers, timeout=settings.dns.timeout)
+    reached = families(settings.egress.all_sources(hostname), ipv6=settings.routing.ipv6)
+    lookup = Resolver(servers, timeout=settings.dns.timeout, families=reached)
     if (smart_host := settings.routing.smart_host) is not None:
         return SmartHostRouter(smart_host.host, smart_host.port, lookup=lookup)
     return MxRouter(lookup, clock=loop.time, port=settings.routing.port)

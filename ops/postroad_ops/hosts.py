@@ -25,7 +25,7 @@ Result = TypeVar("Result")
 API_SECONDS = 30.0
 # The one thing about a build that a host tells to everyone who may read its metrics.
 BUILD_INFO = re.compile(r'^postroad_\w+_build_info\{[^}]*release="([^"]*)"', re.MULTILINE)
-QUEUED = re.compile(r"^postroad_mta_queued_messages (\S+)", re.MULTILINE)
+QUEUED = re.compile(r"^postroad_mta_queued_messages(?:\{[^}]*\})? (\S+)", re.MULTILINE)
 SESSIONS = re.compile(r"^postroad_\w+_sessions(?:\{[^}]*\})? (\S+)", re.MULTILINE)
 TIERS = ("resolver", "mta", "proxy")
 
@@ -183,11 +183,11 @@ def _ask(tier: str, address: str) -> Answer:
 
 def answer_of(ready_status: int, metrics: str) -> Answer:
     """What a host's readiness and metrics (Prometheus text) say."""
-    release, queued, sessions = BUILD_INFO.search(metrics), QUEUED.search(metrics), SESSIONS.findall(metrics)
+    release, queued, sessions = BUILD_INFO.search(metrics), QUEUED.findall(metrics), SESSIONS.findall(metrics)
     return Answer(
         "ready" if ready_status == 200 else "not ready",
         release.group(1) if release else "",
-        int(float(queued.group(1))) if queued else None,
+        sum(int(float(count)) for count in queued) if queued else None,
         sum(int(float(count)) for count in sessions) if sessions else None,
     )
 

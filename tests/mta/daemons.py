@@ -125,6 +125,7 @@ class MtaDaemon(Daemon):
         folder: Path,
         *,
         smart_host: int | None = None,
+        mx_port: int | None = None,
         spool: str = "./spool",
         min_free: str = "0B",
         relay_from: str = "127.0.0.0/8",
@@ -137,6 +138,8 @@ class MtaDaemon(Daemon):
         self.port = free_port()
         admin = free_port()
         routing = f'smart_host = "127.0.0.1:{smart_host}"' if smart_host is not None else ""
+        if mx_port is not None:
+            routing = f"port = {mx_port}"
         entry = f'{{ network = "{relay_from}", tenant = "{tenant}" }}' if tenant else f'"{relay_from}"'
         balancers = f'proxy_from = ["{proxy_from}"]' if proxy_from else ""
         config = f"""

@@ -233,5 +233,5 @@ def test_check_tells_a_good_file_from_a_bad_one(tmp_path: Path) -> None:
     assert bad.stderr.splitlines() == [
         f"{good.config}: spool: missing; [spool]: where accepted mail lies.",
         f"{good.config}: spol: unknown key; known here: admin, auth, dkim, dns, drain, egress, limits, listeners, "
-        "retry, routing, shutdown, spool, tenants",
+        "notices, retry, routing, shutdown, spool, tenants, workers",
     ]

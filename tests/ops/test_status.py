@@ -30,6 +30,11 @@ def test_a_host_is_what_it_says(status: int, metrics: str, answer: Answer) -> No
     assert answer_of(status, metrics) == answer
 
 
+def test_the_queues_of_all_workers_are_one() -> None:
+    metrics = 'postroad_mta_queued_messages{worker="1"} 3.0\npostroad_mta_queued_messages{worker="2"} 4.0\n'
+    assert answer_of(200, metrics).queued == 7
+
+
 def region(**parts: Any) -> Region:
     host = Host("mta", "mta-a", "i-1", "us-east-1a", "10.20.0.4", "", "r1", "ready", 1204, 7)
     providers = {"providers": {"gmail": {"verdicts": {"accepted": 3, "deferred": 2}, "sources": {"198.18.113.5": 5}}}}

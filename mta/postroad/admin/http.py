@@ -76,10 +76,14 @@ class AdminServer:
 
     def protocol(self) -> asyncio.Protocol:
         """For `create_server`."""
-        return _AdminConnection(self)
+        return _AdminConnection(self, trusted=False)
 
-    def route(self, method: str, path: str, headers: dict[str, str], peer: str) -> AdminRoute | Answer:
-        """Who answers a request, or the answer that nobody does."""
+    def trusting_protocol(self) -> asyncio.Protocol:
+        """For a connection whose other end has judged its client already: a supervisor's."""
+        return _AdminConnection(self, trusted=True)
+
+    def route(self, method: str, path: str, headers: dict[str, str], peer: str | None) -> AdminRoute | Answer:
+        """Who answers a request, or the answer that nobody does; a client that is `None` may ask anything."""
         route = self._routes.get((method, path))
         if route is None:
             known = [known_method for known_method, known_path in self._routes if known_path == path]
@@ -87,7 +91,7 @@ class AdminServer:
                 return Answer.json({"error": f"{path} takes {', '.join(known)}"}, 405)
             paths = ", ".join(f"{known_method} {known_path}" for known_method, known_path in self._routes)
             return Answer.json({"error": f"no such path; there are {paths}"}, 404)
-        if not route.open and (refusal := self._refusal(headers, peer)) is not None:
+        if not route.open and peer is not None and (refusal := self._refusal(headers, peer)) is not None:
             return refusal
         return route
 
@@ -119,8 +123,9 @@ class AdminServer:
 
 
 class _AdminConnection(asyncio.Protocol):
-    def __init__(self, server: AdminServer) -> None:
+    def __init__(self, server: AdminServer, *, trusted: bool) -> None:
         self._server = server
+        self._trusted = trusted
         self._connection = h11.Connection(h11.SERVER, max_incomplete_event_size=_MAX_REQUEST)
         # A load balancer's probe begins with a PROXY header too; it is passed over, and nobody is believed for it.
         self._opening: bytes | None = b""
@@ -177,7 +182,7 @@ class _AdminConnection(asyncio.Protocol):
     def _begin(self, request: h11.Request) -> None:
         headers = {name.decode().lower(): value.decode("latin-1") for name, value in request.headers}
         path, _, query = request.target.decode("latin-1").partition("?")
-        route = self._server.route(request.method.decode(), path, headers, self._peer)
+        route = self._server.route(request.method.decode(), path, headers, None if self._trusted else self._peer)
         if isinstance(route, Answer):
             self._send(route)
             return
@@ -228,7 +233,7 @@ class _AdminConnection(asyncio.Protocol):
 
     @property
     def _peer(self) -> str:
-        return str(self._transport.get_extra_info("peername")[0])
+        return "" if self._trusted else str(self._transport.get_extra_info("peername")[0])
 
     def _limit_time(self, seconds: float) -> None:
         if self._timer is not None:

@@ -27,6 +27,9 @@ class ProxyError(Exception):
 class Dialler(Protocol):
     """Opens connections to mail hosts."""
 
+    def reaches(self, address: str) -> bool:
+        """Whether a source can connect to this address: one of its family, or without an address of its own."""
+
     async def dial(self, address: str, port: int, factory: Factory) -> str:
         """Connect, give the connection to the factory's protocol, and return the source address.
 
@@ -40,13 +43,18 @@ class DirectDialler:
     """Connects from this host, from each source in turn."""
 
     def __init__(self, sources: Sequence[Source], *, timeout: float) -> None:
-        self._sources = itertools.cycle(sources)
+        self._sources = {version: itertools.cycle(_of_version(sources, version)) for version in (4, 6)}
+        self._reached = {version for version in (4, 6) if _of_version(sources, version)}
         self._timeout = timeout
+
+    def reaches(self, address: str) -> bool:
+        """Whether a source has an address of this family, or none of its own."""
+        return _version(address) in self._reached
 
     async def dial(self, address: str, port: int, factory: Factory) -> str:
         """Connect directly."""
         loop = asyncio.get_running_loop()
-        source = next(self._sources)
+        source = next(self._sources[_version(address)])
         local = (str(source.address), 0) if source.address is not None else None
         try:
             async with asyncio.timeout(self._timeout):
@@ -81,7 +89,8 @@ class ProxyDialler:
     ) -> None:
         # The first proxy of every source comes before the second of any: sources take turns, proxies stand in.
         spare = max(len(source.proxies) for source in sources)
-        self._ways = [(s, s.proxies[place]) for place in range(spare) for s in sources if place < len(s.proxies)]
+        ways = [(s, s.proxies[place]) for place in range(spare) for s in sources if place < len(s.proxies)]
+        self._ways = {v: [way for way in ways if _of_version([way[0]], v)] for v in (4, 6)}
         self._proxy_timeout = proxy_timeout
         self._timeout = timeout
         self._penalty = penalty
@@ -89,11 +98,15 @@ class ProxyDialler:
         self._turn_by_turn: set[Endpoint] = set()
         self._turn = 0
 
+    def reaches(self, address: str) -> bool:
+        """Whether a source has an address of this family, or none of its own."""
+        return bool(self._ways[_version(address)])
+
     async def dial(self, address: str, port: int, factory: Factory) -> str:
         """Connect through a proxy."""
         loop = asyncio.get_running_loop()
         problems = []
-        for way in self._order(loop.time()):
+        for way in self._order(self._ways[_version(address)], loop.time()):
             source, proxy = way
             try:
                 bound = await self._through(way, address, port, factory)
@@ -109,10 +122,10 @@ class ProxyDialler:
             self._failed[way] = loop.time() + self._penalty
         raise ProxyError("; ".join(problems))
 
-    def _order(self, now: float) -> list[Way]:
+    def _order(self, ways: list[Way], now: float) -> list[Way]:
         self._turn += 1
-        start = self._turn % len(self._ways)
-        rotated = self._ways[start:] + self._ways[:start]
+        start = self._turn % len(ways)
+        rotated = ways[start:] + ways[:start]
         return sorted(rotated, key=lambda way: self._failed.get(way, 0.0) > now)
 
     async def _through(self, way: Way, address: str, port: int, factory: Factory) -> str:
@@ -193,6 +206,14 @@ class _Handshake(asyncio.Protocol):
 
     def abort(self) -> None:
         self._transport.abort()
+
+
+def _version(address: str) -> int:
+    return 6 if ":" in address else 4
+
+
+def _of_version(sources: Sequence[Source], version: int) -> list[Source]:
+    return [source for source in sources if source.address is None or source.address.version == version]
 
 
 def _named(source: Source) -> str:

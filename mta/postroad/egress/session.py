@@ -2,19 +2,23 @@
 
 import asyncio
 import ssl
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, cast
 
-from postroad.smtp.client import ClientProtocol, Transaction
+from postroad.smtp.client import ClientProtocol
 from postroad.smtp.events import (
     ClientEvent,
+    NextWanted,
     SessionClosed,
     SessionReady,
     SessionRefused,
     TlsWanted,
     TransactionDone,
+    TransactionNotBegun,
 )
 from postroad.smtp.replies import Reply
+from postroad.smtp.transaction import Transaction
 from postroad.spool.message import Delivery
 
 
@@ -28,14 +32,24 @@ class Peer:
     source: str = ""
 
 
+Load = tuple[Delivery, ...]
+"""Deliveries of one message that go in one transaction."""
+_BLOCK = 64 << 10
+_BLOCK_TIMEOUT = 180.0
+"""Seconds in which a peer must take another `_BLOCK` octets of a message (RFC 5321 4.5.3.2.5)."""
+
+
 class SessionOwner(Protocol):
     """Who is told what happens on a session."""
 
-    def session_ready(self, session: "EgressSession") -> None:
-        """It can take a delivery: call `start`, or keep it for later."""
+    def session_wants_next(self, session: "EgressSession") -> None:
+        """A message's content is about to go: a load that is started now goes in the same flight."""
 
-    def session_done(self, session: "EgressSession", delivery: Delivery, replies: tuple[Reply, ...]) -> None:
-        """A delivery has its replies, one per recipient."""
+    def session_done(self, session: "EgressSession", load: Load, replies: tuple[Reply, ...]) -> None:
+        """A load has its replies, one per recipient."""
+
+    def session_not_begun(self, session: "EgressSession", load: Load) -> None:
+        """The host never looked at a load; `session_over` follows."""
 
     def session_over(self, session: "EgressSession", reply: Reply) -> None:
         """The connection is of no more use."""
@@ -46,31 +60,61 @@ class EgressSession(asyncio.Protocol):
 
     `opened` resolves once, when the session is ready (None) or has failed before that (the reply). TLS is
     opportunistic and not verified: it hides mail from those who only listen. (Named limit: no MTA-STS, no DANE yet.)
+
+    Args:
+        overlap, chunk_limit: as `ClientProtocol` has them.
+        chunking: whether BDAT may be used from the first message on.
     """
 
-    def __init__(self, owner: SessionOwner, peer: Peer, *, ehlo: str, tls: ssl.SSLContext | None) -> None:
+    def __init__(
+        self,
+        owner: SessionOwner,
+        peer: Peer,
+        *,
+        ehlo: str,
+        tls: ssl.SSLContext | None,
+        overlap: bool = True,
+        chunk_limit: int = 0,
+        chunking: bool = False,
+    ) -> None:
         self._owner = owner
         self._tls = tls
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
-        self._protocol = ClientProtocol(ehlo=ehlo, starttls=tls is not None)
+        self._protocol = ClientProtocol(ehlo=ehlo, starttls=tls is not None, overlap=overlap, chunk_limit=chunk_limit)
+        self._protocol.chunking = chunking
         self._deadline: float | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._delivery: Delivery | None = None
-        self._over = False
+        self._replies = 0
+        self._unsent = 0
+        self._over = self._leaving = self._forsaken = False
         self._tls_task: asyncio.Task[None] | None = None
         self.peer = peer
         self.opened: asyncio.Future[Reply | None] = self._loop.create_future()
         self.tls_broken = False
+        self.loads: dict[Load, float] = {}
+        """What is being delivered, at most two, with the loop's time at which each was begun."""
         self.started = 0.0
+        """When the load that ended last was begun."""
+        self.ended_content: Sequence[bytes] = ()
+        """Its message, as it was sent."""
+        self.fetching = False
+        """Its next load is being read from disk; to be set by the owner."""
+        self.last_progress = self._loop.time()
+        """When the host last answered, or was last asked something."""
         self.messages = 0
         """Transactions begun."""
 
     @property
     def usable(self) -> bool:
-        """Whether another delivery may be started."""
+        """Whether another load may be started."""
         transport = self._transport
         return not self._over and self._protocol.ready and transport is not None and not transport.is_closing()
+
+    @property
+    def protocol(self) -> ClientProtocol:
+        """What was learnt of the host on this connection."""
+        return self._protocol
 
     @property
     def secured(self) -> bool:
@@ -79,13 +123,8 @@ class EgressSession(asyncio.Protocol):
 
     @property
     def awaiting_dot(self) -> bool:
-        """The message is sent and its reply isn't here: cutting now may make a duplicate."""
-        return self._protocol.stage == "dot"
-
-    @property
-    def delivery(self) -> Delivery | None:
-        """What is being delivered."""
-        return self._delivery
+        """A message is sent and its reply isn't here: cutting now may make a duplicate."""
+        return self._protocol.body_sent
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The connection stands."""
@@ -101,24 +140,11 @@ class EgressSession(asyncio.Protocol):
         self._transport = None
         self._handle(self._protocol.connection_lost(f"connection lost ({exc})" if exc else "connection lost"))
 
-    def start(self, delivery: Delivery, content: tuple[bytes, ...]) -> None:
-        """Send a delivery's message."""
-        message = delivery.message
-        self._delivery = delivery
+    def start(self, load: Load, content: tuple[bytes, ...]) -> None:
+        """Send the message of a load."""
         self.messages += 1
-        self.started = self._loop.time()
-        self._handle(
-            self._protocol.send(
-                Transaction(
-                    message.sender,
-                    delivery.addresses,
-                    content,
-                    message.size,
-                    message.eight_bit,
-                    message.smtputf8,
-                )
-            )
-        )
+        self.loads[load] = self._loop.time()
+        self._handle(self._protocol.send(_transaction(load, content)))
 
     def quit(self) -> None:
         """Say goodbye and close."""
@@ -138,22 +164,53 @@ class EgressSession(asyncio.Protocol):
         if transport is not None:
             transport.abort()
 
+    def give_up(self, why: str) -> None:
+        """Cut the connection; a message that isn't sent is not begun."""
+        transport = self._transport
+        self._handle(self._protocol.give_up(why))
+        if transport is not None:
+            transport.abort()
+
+    def forsake(self) -> None:
+        """Cut the connection and tell nobody: the owner has given it up."""
+        self._over = self._forsaken = True
+        self._deadline = None
+        self.loads.clear()
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._transport is not None:
+            self._transport.abort()
+
+    def leave(self) -> None:
+        """Cut the connection when the reply to the message that is sent is here."""
+        self._leaving = True
+
     def _handle(self, events: list[ClientEvent]) -> None:
+        if self._forsaken:
+            return
         for event in events:
             match event:
                 case SessionReady():
                     if not self.opened.done():
                         self.opened.set_result(None)
-                    self._after()
-                    self._owner.session_ready(self)
-                case TransactionDone(replies):
-                    delivery, self._delivery = self._delivery, None
-                    assert delivery is not None
-                    self._owner.session_done(self, delivery, replies)
+                case NextWanted():
+                    self._owner.session_wants_next(self)
+                case TransactionDone(transaction, replies):
+                    load = cast(Load, transaction.about)
+                    self.started = self.loads.pop(load)
+                    self.ended_content = transaction.content
+                    self._owner.session_done(self, load, replies)
+                case TransactionNotBegun(transaction):
+                    load = cast(Load, transaction.about)
+                    del self.loads[load]
+                    self._owner.session_not_begun(self, load)
                 case TlsWanted():
                     self._tls_task = self._loop.create_task(self._start_tls())
                 case SessionRefused(reply) | SessionClosed(reply):
                     self._end(reply)
+        if self._leaving and events and not self._over and not self._protocol.body_sent:
+            self.give_up("shutting down")
+            return
         self._after()
 
     def _end(self, reply: Reply) -> None:
@@ -161,6 +218,8 @@ class EgressSession(asyncio.Protocol):
             self._timer.cancel()
         self._deadline = None
         if not self.opened.done():
+            # A host whose TLS breaks right behind the handshake is no better than one that fails in it.
+            self.tls_broken = self.tls_broken or (self.secured and reply.local)
             self.opened.set_result(reply)
         if not self._over:
             self._over = True
@@ -189,29 +248,64 @@ class EgressSession(asyncio.Protocol):
 
     def _after(self) -> None:
         """Write what there is to write, and watch the clock (RFC 5321 4.5.3.2)."""
-        self._flush()
-        timeout = self._protocol.timeout
+        protocol = self._protocol
+        wrote = self._flush()
+        timeout = protocol.timeout
         if timeout is None or self._over:
             self._deadline = None
             return
-        self._deadline = self._loop.time() + timeout
-        # Moving a timer for every reply would cost more than looking twice; it is never late by more than a minute.
-        if self._timer is not None and self._timer.when() > self._deadline + 60.0:
+        if not wrote and protocol.replies == self._replies and self._deadline is not None:
+            return  # part of a reply is no progress: who sends an octet a minute has no longer than who sends none
+        self._replies = protocol.replies
+        self.last_progress = now = self._loop.time()
+        self._deadline = now + timeout
+        self._unsent = 1 << 62
+        # Moving a timer for every reply would cost more than looking twice; it is late by a minute at most.
+        if self._timer is not None and self._timer.when() > self._deadline + min(timeout, 60.0):
             self._timer.cancel()
             self._timer = None
         if self._timer is None:
             self._timer = self._loop.call_later(timeout, self._look_at_clock)
 
-    def _flush(self) -> None:
+    def _flush(self) -> bool:
         if (data := self._protocol.data_to_send()) and self._transport is not None:
             self._transport.writelines(data)
+            return True
+        return False
 
     def _look_at_clock(self) -> None:
         self._timer = None
         if self._deadline is None:
             return
-        wait = self._deadline - self._loop.time()
-        if wait > 0:
-            self._timer = self._loop.call_later(wait, self._look_at_clock)
-        else:
-            self.abort("timed out")
+        now = self._loop.time()
+        if now >= self._deadline:
+            if not self._still_taking():
+                self.abort("timed out")
+                return
+            self._deadline = now + _BLOCK_TIMEOUT
+        self._timer = self._loop.call_later(self._deadline - now, self._look_at_clock)
+
+    def _still_taking(self) -> bool:
+        """Whether the host is slow to take a message, but takes it."""
+        unsent = self._transport.get_write_buffer_size() if self._transport is not None else 0
+        taking = 0 < unsent <= self._unsent - _BLOCK
+        self._unsent = unsent
+        if taking:
+            self.last_progress = self._loop.time()
+        return taking
+
+
+def _transaction(load: Load, content: tuple[bytes, ...]) -> Transaction:
+    message = load[0].message
+    indexes = load[0].recipients if len(load) == 1 else [index for delivery in load for index in delivery.recipients]
+    recipients = message.recipients
+    return Transaction(
+        message.sender,
+        [recipients[index] for index in indexes],
+        content,
+        message.size,
+        message.eight_bit,
+        message.smtputf8,
+        message.dsn.of(indexes) if message.dsn is not None else None,
+        load,
+    )

@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,6 @@ from postroad.ingress.certificate import Certificate
 from postroad.ingress.listener import Listener
 from postroad.ingress.overload import Overload
 from postroad.ingress.reception import Reception
-from postroad.listen import listening_socket
 from postroad.memory import available, resident, trim
 from postroad.metrics import MtaMetrics
 from postroad.settings.ingress import ListenerSettings
@@ -64,13 +63,8 @@ class Entrance:
         self._authenticator = self._new_authenticator(log)
         self._certificates = {name: self._watched_certificate(item) for name, item in settings.listeners.items()}
 
-    async def open(self, passed: dict[str, list[socket.socket]], hostname: str) -> list[Listener]:
-        """Listen; `hostname` is for listeners that have no name of their own.
-
-        Raises:
-            ListenError, SystemdError: a port can't be listened on.
-        """
-        sockets = [listening_socket(item.address, passed) for item in self._settings.listeners.values()]
+    async def open(self, sockets: Sequence[socket.socket], hostname: str) -> list[Listener]:
+        """Accept on these, one for each listener; `hostname` is for listeners that have no name of their own."""
         listeners = []
         for (name, settings), listening in zip(self._settings.listeners.items(), sockets, strict=True):
             listener = Listener(

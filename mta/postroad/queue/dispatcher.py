@@ -263,6 +263,10 @@ class Dispatcher:
             "tls": session.secured,
             "seconds": round(self._loop.time() - session.started, 4),
         }
+        if delivery.message.dsn is not None and "DSN" not in session.protocol.extensions:
+            words = zip(delivery.recipients, replies, strict=True)
+            taken = {index: word for index, word in words if word.positive}
+            self._bouncer.relayed(delivery.message, taken, peer.host, b"".join(session.ended_content))
         self._settle(delivery, replies, peer.host, facts)
 
     def unreachable(self, deliveries: list[Delivery], reply: Reply) -> None:
@@ -332,7 +336,9 @@ class Dispatcher:
             self._report("deferral", part, reply, facts)
             self._fail(part, said, host, {"expired": True})
             return
-        part.due = due
+        was_due, part.due = part.due, due
+        if message.dsn is not None:
+            self._spawn(self._bouncer.delayed(part, said, host, was_due=was_due))
         self._spool.record_outcome(part, Outcome.DEFERRED)
         self._report("deferral", part, reply, facts, next_attempt_in=round(due - now, 1))
         self._rest(part)

@@ -1,5 +1,6 @@
 """DNS: questions to the host's resolver, answers with their time to live."""
 
+import asyncio
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Generic, Protocol, TypeVar
@@ -13,6 +14,10 @@ import dns.rdatatype
 import dns.resolver
 
 T = TypeVar("T")
+
+_ADDRESS_KINDS = {4: dns.rdatatype.A, 6: dns.rdatatype.AAAA}
+_HALF_TTL = 30.0
+"""Seconds for which addresses of one family hold when the question for the other wasn't answered."""
 
 
 class Absent(Enum):
@@ -50,7 +55,7 @@ class Lookup(Protocol):
         """MX records. Raises DnsFailure."""
 
     async def addresses(self, host: str) -> Answer[str]:
-        """IPv4 addresses of a host. Raises DnsFailure."""
+        """Addresses of a host, of those families that mail leaves by. Raises DnsFailure."""
 
 
 class Resolver:
@@ -60,9 +65,18 @@ class Resolver:
         servers: `address` or `address:port` of resolvers, asked in order.
         timeout: seconds for one question in all.
         negative_ttl: seconds for which an absence holds whose SOA doesn't say.
+        families: the families of addresses that are asked for, 4 and 6.
     """
 
-    def __init__(self, servers: list[tuple[str, int]], *, timeout: float = 10.0, negative_ttl: float = 60.0) -> None:
+    def __init__(
+        self,
+        servers: list[tuple[str, int]],
+        *,
+        timeout: float = 10.0,
+        negative_ttl: float = 60.0,
+        families: frozenset[int] = frozenset((4,)),
+    ) -> None:
+        self._kinds = [kind for family, kind in _ADDRESS_KINDS.items() if family in families]
         self._resolver = dns.asyncresolver.Resolver(configure=False)
         self._resolver.nameservers = [dns.nameserver.Do53Nameserver(host, port) for host, port in servers]
         self._resolver.lifetime = timeout
@@ -83,12 +97,30 @@ class Resolver:
         return Answer(records, float(answer.rrset.ttl if answer.rrset else 0))
 
     async def addresses(self, host: str) -> Answer[str]:
-        """IPv4 addresses of a host.
+        """Addresses of a host; those of one family, for a short time, if only the other one fails.
 
         Raises:
-            DnsFailure: no answer.
+            DnsFailure: no answer, and no address.
         """
-        answer = await self._ask(host, dns.rdatatype.A)
+        answers = await asyncio.gather(*(self._addresses(host, kind) for kind in self._kinds), return_exceptions=True)
+        found: list[Answer[str]] = []
+        failure: BaseException | None = None
+        for answer in answers:
+            if isinstance(answer, Answer):
+                found.append(answer)
+            else:
+                failure = answer
+        records = tuple(record for answer in found for record in answer.records)
+        if failure is not None and (not records or not isinstance(failure, DnsFailure)):
+            raise failure
+        if not records:
+            return max(found, key=lambda answer: answer.absent is Absent.NO_DOMAIN)
+        # That one family has no address is as true as what the other one has.
+        ttl = min(answer.ttl for answer in found)
+        return Answer(records, ttl if failure is None else min(ttl, _HALF_TTL))
+
+    async def _addresses(self, host: str, kind: dns.rdatatype.RdataType) -> Answer[str]:
+        answer = await self._ask(host, kind)
         if isinstance(answer, Answer):
             return answer
         return Answer(tuple(rdata.address for rdata in answer), float(answer.rrset.ttl if answer.rrset else 0))

@@ -12,6 +12,8 @@ from postroad.smtp.replies import local_reply
 _FAILURE_TTL = 30.0
 """Seconds for which a DNS failure is believed, so that a dead resolver isn't asked once per message."""
 _MAX_EXCHANGES = 20
+_LIMIT = 60.0
+"""Seconds for all questions about a domain; each one has a limit of its own, which should come first."""
 
 
 class MxRouter:
@@ -45,7 +47,10 @@ class MxRouter:
             if known is not None:
                 return known
             try:
-                route, ttl = await self._resolve(domain)
+                async with asyncio.timeout(_LIMIT):
+                    route, ttl = await self._resolve(domain)
+            except TimeoutError:
+                route, ttl = NoRoute(local_reply(451, "4.4.3", f"DNS lookup took over {_LIMIT:.0f} s")), _FAILURE_TTL
             except DnsFailure as error:
                 route, ttl = NoRoute(local_reply(451, "4.4.3", f"DNS lookup failed: {error}")), _FAILURE_TTL
             self._cache.put(domain, route, ttl)

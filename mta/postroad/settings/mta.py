@@ -43,6 +43,11 @@ class RoutingSettings(Settings):
 
     smart_host: NamedEndpoint | None = Field(None, description="One host for all mail; MX records if left out.")
     port: int = Field(25, ge=1, le=65535, description="Port of the hosts that MX records name.")
+    ipv6: bool = Field(
+        False,
+        description="Also send by IPv6 from where no source address is given. Leave it off unless the host's IPv6 "
+        "addresses have reverse names: large providers refuse mail from those that have none.",
+    )
 
 
 class SourceSettings(Settings):
@@ -69,6 +74,15 @@ class EgressSettings(Settings):
     max_connections: int = Field(500, ge=1, le=50_000, description="In all.")
     max_connections_per_site: int = Field(20, ge=1, le=10_000, description="To one set of mail hosts.")
     max_messages_per_connection: int = Field(500, ge=1, description="Then the connection is replaced.")
+    max_recipients_per_transaction: int = Field(
+        100, ge=1, le=100, description="Of one message, at all domains of a site (RFC 5321 4.5.3.1.8: 100)."
+    )
+    overlap: bool = Field(
+        True, description="Begin the next message while one is answered; remembered of hosts that can't (RFC 2920 3.1)."
+    )
+    chunking_limit: Size = option(
+        "256KiB", description="Largest message that goes by BDAT to hosts that took the one before (RFC 3030); 0: none."
+    )
     idle_timeout: Duration = option("5s", ge=0, description="An unused connection is kept so long.")
     content_memory: Size = option("64MiB", description="Messages also kept in memory until their first attempt.")
 
@@ -87,6 +101,14 @@ class EgressSettings(Settings):
         return tuple(Source(name, source.ehlo, source.address, source.proxies) for name, source in self.sources.items())
 
 
+def families(sources: tuple[Source, ...], *, ipv6: bool) -> frozenset[int]:
+    """The families of addresses that mail leaves by, 4 and 6: those of the sources."""
+    own = {source.address.version for source in sources if source.address is not None}
+    if any(source.address is None for source in sources):
+        own |= {4, 6} if ipv6 else {4}
+    return frozenset(own)
+
+
 class RetrySettings(Settings):
     """What happens to mail that isn't taken at once."""
 
@@ -103,6 +125,17 @@ class RetrySettings(Settings):
         if self.max_delay < self.first_delay:
             raise ValueError("retry.max_delay must be at least retry.first_delay")
         return self
+
+
+class NoticeSettings(Settings):
+    """What senders are told of their mail (RFC 3461)."""
+
+    delay_after: Duration = option(
+        "4h", ge=0, description="Who asked for it (NOTIFY=DELAY) hears once that mail of this age waits; 0: never."
+    )
+    return_limit: Size = option(
+        "1MiB", le=1 << 30, description="Largest message that a failure returns whole (RET=FULL); else its header."
+    )
 
 
 class DkimKeySettings(Settings):
@@ -169,6 +202,9 @@ class DrainSettings(Settings):
 class MtaSettings(Settings):
     """`mta.toml`."""
 
+    workers: int = Field(
+        1, ge=1, le=64, description="Processes, one for each core; each has a part of the spool and of every limit."
+    )
     listeners: dict[str, ListenerSettings] = Field(min_length=1, description="[listeners.NAME]: where mail comes in.")
     tenants: dict[TenantName, TenantSettings] = Field({}, description="[tenants.NAME]: whose mail is sent here.")
     auth: AuthSettings | None = Field(None, description="[auth]: who may send after AUTH.")
@@ -177,6 +213,7 @@ class MtaSettings(Settings):
     routing: RoutingSettings = RoutingSettings()
     egress: EgressSettings = EgressSettings()
     retry: RetrySettings = RetrySettings()
+    notices: NoticeSettings = NoticeSettings()
     dkim: DkimSettings = DkimSettings()
     dns: DnsSettings = DnsSettings()
     admin: AdminSettings = AdminSettings()

@@ -1,6 +1,7 @@
 """The envelope: who a message is from, whom it is for, and what its transport must support."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntFlag
 
@@ -28,6 +29,15 @@ class DsnRequest(msgspec.Struct, array_like=True, frozen=True, gc=False):
     orcpt: tuple[bytes, ...] = ()
     """ORCPT of each recipient as it came, type and xtext; empty where it wasn't given, and no tuple
     at all if it never was."""
+
+    def of(self, indexes: Sequence[int]) -> "DsnRequest":
+        """What was asked for these recipients, in this order."""
+        return DsnRequest(
+            self.ret,
+            self.envid,
+            tuple(self.notify[index] for index in indexes) if self.notify else (),
+            tuple(self.orcpt[index] for index in indexes) if self.orcpt else (),
+        )
 
 
 @dataclass(frozen=True, slots=True)

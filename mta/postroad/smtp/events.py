@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from postroad.smtp.envelope import Envelope
 from postroad.smtp.replies import Reply
 from postroad.smtp.sasl import Credentials
+from postroad.smtp.transaction import Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +58,23 @@ class TlsWanted:
 
 
 @dataclass(frozen=True, slots=True)
-class TransactionDone:
-    """Each recipient of the transaction has its reply, in order; the next transaction may be sent."""
+class NextWanted:
+    """A message's content is about to go: what `send` gets before anything is written goes in the same flight."""
 
+
+@dataclass(frozen=True, slots=True)
+class TransactionDone:
+    """Each recipient of the transaction has its reply, in order."""
+
+    transaction: Transaction
     replies: tuple[Reply, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionNotBegun:
+    """The server never looked at the transaction: it can go by another connection as if nothing had been."""
+
+    transaction: Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,4 +91,6 @@ class SessionClosed:
     reply: Reply
 
 
-ClientEvent = SessionReady | TlsWanted | TransactionDone | SessionRefused | SessionClosed
+ClientEvent = (
+    SessionReady | TlsWanted | NextWanted | TransactionDone | TransactionNotBegun | SessionRefused | SessionClosed
+)

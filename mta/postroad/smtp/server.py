@@ -13,9 +13,9 @@ from postroad.smtp.events import AuthAttempt, CommandRefused, MessageReceived, S
 from postroad.smtp.intake import ContentError, Intake
 from postroad.smtp.limits import PLAIN, Offers, ServerLimits
 from postroad.smtp.lines import BareLineEndingError, LineBuffer, LineTooLongError
+from postroad.smtp.mail_transaction import MailTransaction
 from postroad.smtp.parts import Budget
 from postroad.smtp.sasl import MAX_AUTH_LINE, Challenge, Credentials, Exchange
-from postroad.smtp.transaction import Transaction
 from postroad.tenants.tenant import Tenant
 
 _HOST_NAME = re.compile(rb"[A-Za-z0-9._:\[\]-]{1,255}")
@@ -99,7 +99,7 @@ class ServerProtocol:
         self._state = _State.COMMAND
         self._lines = LineBuffer(limits.line)
         self._intake = Intake(limits.message_size, budget or Budget(sys.maxsize))
-        self._transaction: Transaction | None = None
+        self._transaction: MailTransaction | None = None
         self._exchange: Exchange | None = None
         self._out: list[bytes] = [b"220 %s ESMTP Postroad\r\n" % self._hostname]
         self._events: list[ServerEvent] = []
@@ -382,7 +382,7 @@ class ServerProtocol:
             raise CommandError(b"552 5.3.4 message larger than %d octets" % self._limits.message_size)
         if self.tenant is not None and mail.sender and not self.tenant.owns(domain := domain_of(mail.sender)):
             raise CommandError(self.tenant.refusal(domain))
-        self._transaction = Transaction(mail)
+        self._transaction = MailTransaction(mail)
         self._out.append(b"250 2.1.0 Ok\r\n")
 
     @property
@@ -420,7 +420,7 @@ class ServerProtocol:
         self._intake.begin_data()
         self._feed_content(self._lines.take())
 
-    def _with_recipients(self) -> Transaction:
+    def _with_recipients(self) -> MailTransaction:
         transaction = self._transaction
         if transaction is None or not transaction.recipients:
             raise CommandError(b"503 5.5.1 RCPT first" if transaction is not None else b"503 5.5.1 MAIL first")

@@ -8,6 +8,7 @@ import re
 import socket
 import threading
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -15,7 +16,7 @@ import structlog
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
-from postroad_region.api import pulse
+from postroad_region.api import long_poll, pulse
 from postroad_region.api.bucket_policy import ANONYMOUS, request_context
 from postroad_region.api.state import StateFile
 
@@ -25,6 +26,18 @@ READS = re.compile(r"^(Describe|Get|List|Head|Lookup|Receive|Test)")
 LARGEST_FORM = 1 << 20
 DENIED = b'<?xml version="1.0"?><Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>'
 STATUS_PATH = "/_postroad/status"
+BODY_SECONDS = 60.0
+"""How long a client may pause within its request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A response, and the number of the change that must be on disk before it is given; 0 for none."""
+
+    status: str
+    headers: list[tuple[str, str]]
+    body: bytes
+    number: int
 
 
 class Api:
@@ -56,24 +69,40 @@ class Api:
                 # What a bucket policy may open to everyone is reading; all else needs a signature.
                 start_response("403 Forbidden", [("Content-Type", "text/xml"), ("Content-Length", str(len(DENIED)))])
                 return [DENIED]
+        try:
+            octets = read_body(environ)
+        except OSError:
+            start_response("408 Request Timeout", [("Content-Length", "0"), ("Connection", "close")])
+            return [b""]
+        action = action_of(environ, octets)
+        if action == "ReceiveMessage":
+            answer = long_poll.receive(octets, lambda asked: self._answer(environ, asked, context))
+        else:
+            answer = self._answer(environ, octets, context, changes=not is_read(environ, action))
+        if answer.number:
+            self._state.wait_saved(answer.number, self.lock)
+            self._changed()
+            log.info("change", action=action or f"{environ['REQUEST_METHOD']} {path}", status=answer.status.split()[0])
+        start_response(answer.status, answer.headers)
+        return [answer.body]
+
+    def _answer(
+        self, environ: dict[str, Any], octets: bytes, context: dict[str, str], *, changes: bool = False
+    ) -> Answer:
+        """What moto answers, alone: whatever may wait, as for a client or a message, waits elsewhere."""
         captured: list[Any] = []
 
         def capture(status: str, headers: list[tuple[str, str]], info: Any = None) -> Callable[[bytes], None]:
             captured[:] = [status, headers]
             return lambda _: None
 
-        action = action_of(environ)
+        request = {**environ, "wsgi.input": io.BytesIO(octets), "CONTENT_LENGTH": str(len(octets))}
         with self.lock:
             request_context.set(context)
-            body = b"".join(self._moto(environ, capture))
-            number = 0 if is_read(environ, action) else self._state.changed()
+            body = b"".join(self._moto(request, capture))
+            number = self._state.changed() if changes else 0
         status, headers = captured
-        if number:
-            self._state.wait_saved(number, self.lock)
-            self._changed()
-            log.info("change", action=action or f"{environ['REQUEST_METHOD']} {path}", status=status.split()[0])
-        start_response(status, headers)
-        return [body]
+        return Answer(status, headers, body, number)
 
     def serve(self, listener: socket.socket, name: str) -> None:
         """Answer on a listening socket in a thread of its own."""
@@ -116,7 +145,31 @@ def operator_context(environ: dict[str, Any]) -> dict[str, str]:
     return {"aws:SecureTransport": "true", "aws:SourceIp": str(environ.get("REMOTE_ADDR", ""))}
 
 
-def action_of(environ: dict[str, Any]) -> str:
+def read_body(environ: dict[str, Any]) -> bytes:
+    """The whole body of a request.
+
+    Raises:
+        OSError: the client stopped sending it, as a host does that is terminated meanwhile.
+    """
+    if not environ.get("CONTENT_LENGTH") and not environ.get("wsgi.input_terminated"):
+        return b""
+    connection: socket.socket | None = environ.get("werkzeug.socket")
+    if connection is None:
+        return bytes(environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)))
+    connection.settimeout(BODY_SECONDS)
+    try:
+        if environ.get("wsgi.input_terminated"):
+            return bytes(environ["wsgi.input"].read())
+        wanted = int(environ["CONTENT_LENGTH"])
+        octets = bytes(environ["wsgi.input"].read(wanted))
+    finally:
+        connection.settimeout(None)
+    if len(octets) < wanted:
+        raise ConnectionResetError("the client left within its request")
+    return octets
+
+
+def action_of(environ: dict[str, Any], octets: bytes) -> str:
     """The API action of a query or JSON protocol request; empty for REST ones."""
     target = str(environ.get("HTTP_X_AMZ_TARGET", ""))
     if target:
@@ -124,13 +177,8 @@ def action_of(environ: dict[str, Any]) -> str:
     query = parse_qs(str(environ.get("QUERY_STRING", "")))
     if "Action" in query:
         return query["Action"][0]
-    if "x-www-form-urlencoded" not in str(environ.get("CONTENT_TYPE", "")):
+    if "x-www-form-urlencoded" not in str(environ.get("CONTENT_TYPE", "")) or len(octets) > LARGEST_FORM:
         return ""
-    length = int(environ.get("CONTENT_LENGTH") or 0)
-    if length > LARGEST_FORM:
-        return ""
-    octets: bytes = environ["wsgi.input"].read(length)
-    environ["wsgi.input"] = io.BytesIO(octets)
     return parse_qs(octets.decode("utf-8", "replace")).get("Action", [""])[0]
 
 
@@ -146,6 +194,12 @@ class _Handler(WSGIRequestHandler):
     # Head and body leave in one piece: boto3 takes a head without its body, from a daemon that was killed between the
     # two, for an answer, and doesn't ask again.
     wbufsize = 1 << 20
+
+    def handle_expect_100(self) -> bool:
+        """Ask for the body at once: a client that waits for this would wait until it tires."""
+        asked = super().handle_expect_100()
+        self.wfile.flush()
+        return asked
 
     def log(self, type: str, message: str, *args: Any) -> None:
         """Changes are logged by the API itself; reads aren't."""

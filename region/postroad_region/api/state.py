@@ -14,7 +14,7 @@ import io
 import os
 import pickle
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,12 @@ from postroad_region.errors import RegionError
 FORMAT = 1
 # KMS keys are held as these, which don't pickle.
 PRIVATE_KEYS = (rsa.RSAPrivateKey, ec.EllipticCurvePrivateKey, ed25519.Ed25519PrivateKey)
+LOCKS: dict[type, Callable[[], Any]] = {
+    threading.Condition: threading.Condition,
+    type(threading.Lock()): threading.Lock,
+    type(threading.RLock()): threading.RLock,
+}
+"""What is made in the place of a lock; nobody holds one in a daemon that has just started."""
 SERVICES = (
     "acm",
     "autoscaling",
@@ -143,6 +149,9 @@ class _Pickler(dill.Pickler):
         if isinstance(obj, PRIVATE_KEYS):
             encoding, form = serialization.Encoding.DER, serialization.PrivateFormat.PKCS8
             return (_private_key, (obj.private_bytes(encoding, form, serialization.NoEncryption()),))
+        if type(obj) in LOCKS:
+            # dill takes a free RLock's state so literally that the one it makes is held, by nobody, for ever.
+            return (LOCKS[type(obj)], ())
         if isinstance(obj, x509.Certificate):
             return (_certificate, (obj.public_bytes(serialization.Encoding.DER),))
         return NotImplemented

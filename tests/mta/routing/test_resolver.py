@@ -38,6 +38,12 @@ class NameServer(asyncio.DatagramProtocol):
                 response.answer.append(dns.rrset.from_text(name, 77, "IN", "MX", "10 MX1.good.test.", "20 ."))
             case "good.test." if question.rdtype == dns.rdatatype.A:
                 response.answer.append(dns.rrset.from_text(name, 78, "IN", "A", "192.0.2.1", "192.0.2.2"))
+            case "good.test." if question.rdtype == dns.rdatatype.AAAA:
+                response.answer.append(dns.rrset.from_text(name, 50, "IN", "AAAA", "2001:db8::1"))
+            case "half.test." if question.rdtype == dns.rdatatype.A:
+                response.answer.append(dns.rrset.from_text(name, 78, "IN", "A", "192.0.2.1"))
+            case "half.test." if question.rdtype == dns.rdatatype.AAAA:
+                response.set_rcode(dns.rcode.SERVFAIL)
             case _:
                 response.authority.append(soa)
         self.transport.sendto(response.to_wire(), addr)
@@ -49,6 +55,15 @@ async def resolver() -> AsyncIterator[Resolver]:
     transport, _ = await loop.create_datagram_endpoint(NameServer, local_addr=("127.0.0.1", 0))
     port = transport.get_extra_info("sockname")[1]
     yield Resolver([("127.0.0.1", port)], timeout=2.0)
+    transport.close()
+
+
+@pytest.fixture
+async def of_both() -> AsyncIterator[Resolver]:
+    loop = asyncio.get_running_loop()
+    transport, _ = await loop.create_datagram_endpoint(NameServer, local_addr=("127.0.0.1", 0))
+    port = transport.get_extra_info("sockname")[1]
+    yield Resolver([("127.0.0.1", port)], timeout=2.0, families=frozenset((4, 6)))
     transport.close()
 
 
@@ -71,3 +86,20 @@ async def test_absences_are_answers(resolver: Resolver) -> None:
 async def test_failures_are_not_absences(resolver: Resolver, domain: str) -> None:
     with pytest.raises(DnsFailure, match=domain):
         await resolver.mx(domain)
+
+
+async def test_addresses_of_both_families_hold_as_long_as_the_shorter_one(of_both: Resolver) -> None:
+    answer = await of_both.addresses("good.test")
+    assert (sorted(answer.records), answer.ttl) == (["192.0.2.1", "192.0.2.2", "2001:db8::1"], 50)
+
+
+async def test_a_family_that_fails_leaves_the_other_for_a_short_time(of_both: Resolver) -> None:
+    answer = await of_both.addresses("half.test")
+    assert (answer.records, answer.ttl) == (("192.0.2.1",), 30)
+
+
+async def test_no_address_of_any_family_is_an_answer_and_silence_is_none(of_both: Resolver) -> None:
+    assert (await of_both.addresses("empty.test")).absent is Absent.NO_DATA
+    assert (await of_both.addresses("gone.test")).absent is Absent.NO_DOMAIN
+    with pytest.raises(DnsFailure):
+        await of_both.addresses("broken.test")

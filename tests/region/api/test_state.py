@@ -77,6 +77,30 @@ result = [instance.id, instance.private_ip, ec2.addresses[0].public_ip]
     assert made[2].startswith("198.18.113.")
 
 
+def test_a_queue_takes_messages_after_a_restart(tmp_path: Path) -> None:
+    life(tmp_path, 'backend("sqs").create_queue("q", {}); backend("sqs").send_message("q", "one"); save()')
+    got = life(
+        tmp_path,
+        """
+sqs = backend("sqs")
+def send_and_receive():
+    sqs.send_message("q", "two")
+    global result
+    result = [message.body for message in sqs.receive_message("q", 2, 0, 30)]
+thread = threading.Thread(target=send_and_receive, daemon=True)
+thread.start()
+thread.join(20)
+""",
+    )
+    assert got == ["one", "two"]
+
+
+def test_locks_are_free_after_a_restart(tmp_path: Path) -> None:
+    kinds = "[threading.Lock(), threading.RLock(), threading.Condition()]"
+    life(tmp_path, f"ec2.postroad_locks = {kinds}; [lock.acquire() for lock in ec2.postroad_locks]; save()")
+    assert life(tmp_path, "result = [lock.acquire(blocking=False) for lock in ec2.postroad_locks]") == [True] * 3
+
+
 @pytest.mark.parametrize("size", [0, 1, 3_000_000])
 def test_objects_keep_their_octets_and_are_written_once(tmp_path: Path, size: int) -> None:
     life(tmp_path, f's3.create_bucket("bucket", "us-east-1"); s3.put_object("bucket", "key", b"x" * {size}); save()')

@@ -1,0 +1,64 @@
+"""Our MTA as it is shipped: every setting at its default, its log lines in a file."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from postroad_ops import places
+
+from postroad_bench.mta.server import Server, Task, free_port, process, wait_for_greeting
+
+
+class Postroad:
+    """One MTA in one process.
+
+    It has no way to only accept, so for `Task.hold` the sink must be one that never greets: what is accepted then waits
+    in the ready queue, which is more work than Postfix has, whose held mail goes to no queue manager.
+
+    Args:
+        routing: the lines of `[routing]`, and sections behind it; the sink as smart host if left out.
+    """
+
+    name = "postroad"
+
+    def __init__(self, *, routing: Sequence[str] = ()) -> None:
+        self._routing = routing
+
+    def missing(self) -> str | None:
+        """It is always here."""
+        return None
+
+    @contextlib.contextmanager
+    def running(self, task: Task) -> Iterator[Server]:
+        """One in the task's folder; a spool that is there is taken up."""
+        config, log = task.folder / "mta.toml", task.folder / "postroad.log"
+        config.write_text(self._config(task))
+        command = [places.program("postroad-mta"), "run", "--config", str(config)]
+        with process(command, log=log, cwd=task.folder) as pid:
+            wait_for_greeting(task.port, name=self.name, log=log, pid=pid)
+            yield Server(task.port, [pid])
+
+    def _config(self, task: Task) -> str:
+        routing = self._routing or [f'smart_host = "127.0.0.1:{task.sink}"']
+        lines = [
+            "[listeners.submission]",
+            f'address = "127.0.0.1:{task.port}"',
+            'relay_from = ["127.0.0.0/8"]',
+            'hostname = "postroad.bench.test"',
+            "[spool]",
+            f'path = "{task.folder / "spool"}"',
+            "[admin]",
+            f'address = "127.0.0.1:{free_port()}"',
+            "[routing]",
+            *routing,
+        ]
+        if task.key is not None:
+            lines += ["[[dkim.keys]]", 'domain = "bench.test"', 'selector = "s"', f'file = "{task.key}"']
+        return "\n".join(lines) + "\n"
+
+
+def spool_of(folder: Path) -> Path:
+    """Where one that ran in this folder keeps its mail."""
+    return folder / "spool"

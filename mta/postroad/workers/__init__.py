@@ -1,0 +1,1 @@
+"""Several processes as one MTA: a supervisor, its workers, and what they share."""

@@ -1,0 +1,105 @@
+"""What the admin port answers for all workers."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from postroad.admin.http import AdminRequest, AdminRoute, Answer
+from postroad.build import this_build
+from postroad.workers import merge
+from postroad.workers.client import NoAnswerError, WorkerAnswer
+
+if TYPE_CHECKING:
+    from postroad.workers.supervisor import Supervisor
+
+_TIMEOUT = 10.0
+_BODY_TIMEOUT = 300.0
+_MAX_ORDER = 64 << 10
+_RECEIVER = 1
+"""The worker that takes other MTAs' messages: it must be the same one each time a batch is offered."""
+
+Handler = Callable[[AdminRequest], Awaitable[Answer]]
+
+
+def worker_routes(supervisor: "Supervisor", *, max_batch: int) -> dict[tuple[str, str], AdminRoute]:
+    """The routes of a supervisor's admin port: those of an MTA, answered by all of its workers."""
+    build = this_build()
+
+    def all_of(method: str, path: str, merged: Callable[[list[Any]], dict[str, Any]]) -> Handler:
+        async def handle(request: AdminRequest) -> Answer:
+            answers = await _ask_all(supervisor, method, path, request.body)
+            good = [answer.json for answer in answers.values() if answer.status == 200]
+            if len(good) == len(supervisor.workers):
+                return Answer.json(merged(good))
+            return _first_refusal(supervisor, answers)
+
+        return handle
+
+    def one(method: str, path: str) -> Handler:
+        async def handle(request: AdminRequest) -> Answer:
+            try:
+                answer = await supervisor.ask(_RECEIVER, method, path, request.body, _BODY_TIMEOUT)
+            except NoAnswerError as error:
+                text = f"worker {_RECEIVER} {error}"
+                return Answer.json({"refused": text, "error": text}, 503)
+            return Answer(answer.status, answer.body, answer.content_type)
+
+        return handle
+
+    async def ready(_: AdminRequest) -> Answer:
+        answers = await _ask_all(supervisor, "GET", "/ready")
+        reasons = [answer.body.decode().strip() for answer in answers.values()]
+        if any(answer.status == 200 for answer in answers.values()):
+            return Answer.text("ready")
+        return Answer.text(reasons[0] if reasons else "not ready: no worker answers", 503)
+
+    async def metrics(_: AdminRequest) -> Answer:
+        answers = await _ask_all(supervisor, "GET", "/metrics")
+        texts = {number: answer.body.decode() for number, answer in answers.items() if answer.status == 200}
+        own = (
+            "# HELP postroad_mta_worker_restarts_total Workers that ended and were started again.\n"
+            "# TYPE postroad_mta_worker_restarts_total counter\n"
+            f"postroad_mta_worker_restarts_total {supervisor.restarts}\n"
+        )
+        return Answer(200, (merge.metrics(texts) + own).encode(), CONTENT_TYPE_LATEST)
+
+    return {
+        ("GET", "/ready"): AdminRoute(ready, open=True),
+        ("GET", "/health"): AdminRoute(lambda _: Answer.text("ok"), open=True),
+        ("GET", "/metrics"): AdminRoute(metrics, open=True),
+        ("GET", "/build"): AdminRoute(lambda _: Answer.json({"version": build.version, "release": build.release})),
+        ("GET", "/workers"): AdminRoute(lambda _: Answer.json({"workers": supervisor.facts()})),
+        ("GET", "/queue"): AdminRoute(all_of("GET", "/queue", merge.queue)),
+        ("POST", "/flush"): AdminRoute(all_of("POST", "/flush", merge.total)),
+        ("GET", "/drain"): AdminRoute(all_of("GET", "/drain", merge.drain)),
+        ("POST", "/drain"): AdminRoute(all_of("POST", "/drain", merge.drain), max_body=_MAX_ORDER),
+        ("DELETE", "/drain"): AdminRoute(all_of("DELETE", "/drain", merge.drain)),
+        ("POST", "/drain/take-back"): AdminRoute(all_of("POST", "/drain/take-back", merge.drain), max_body=_MAX_ORDER),
+        ("GET", "/spool/receive"): AdminRoute(one("GET", "/spool/receive")),
+        ("POST", "/spool/receive"): AdminRoute(one("POST", "/spool/receive"), max_body=max_batch),
+        ("POST", "/spool/withdraw"): AdminRoute(one("POST", "/spool/withdraw"), max_body=_MAX_ORDER),
+    }
+
+
+async def _ask_all(
+    supervisor: "Supervisor", method: str, path: str, body: bytes | bytearray = b""
+) -> dict[int, WorkerAnswer]:
+    """The answers of the workers that answer, by number."""
+    timeout = _BODY_TIMEOUT if body else _TIMEOUT
+    numbers = supervisor.workers
+    found = await asyncio.gather(
+        *(supervisor.ask(number, method, path, body, timeout) for number in numbers), return_exceptions=True
+    )
+    return {number: item for number, item in zip(numbers, found, strict=True) if isinstance(item, WorkerAnswer)}
+
+
+def _first_refusal(supervisor: "Supervisor", answers: dict[int, WorkerAnswer]) -> Answer:
+    for number, answer in answers.items():
+        if answer.status != 200:
+            said = json.loads(answer.body) if answer.content_type.startswith("application/json") else {}
+            return Answer.json({**said, "error": f"worker {number}: {said.get('error', answer.status)}"}, answer.status)
+    silent = ", ".join(str(number) for number in supervisor.workers if number not in answers)
+    return Answer.json({"error": f"worker {silent} doesn't answer: try again"}, 503)

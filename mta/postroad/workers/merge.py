@@ -1,0 +1,84 @@
+"""One answer made of those of all workers."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+Json = Mapping[str, Any]
+
+_TOP = 20
+_SAMPLE = re.compile(r"([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})? (.+)")
+
+
+def queue(parts: Sequence[Json]) -> dict[str, Any]:
+    """`GET /queue`: sums, and sites and domains by name."""
+    whole: dict[str, Any] = {
+        key: sum(part[key] for part in parts) for key in ("messages", "scheduled", "ready", "in_flight", "spool_octets")
+    }
+    whole["oldest_seconds"] = max(part["oldest_seconds"] for part in parts)
+    sites: dict[str, dict[str, Any]] = {}
+    for item in _all(parts, "sites"):
+        known = sites.setdefault(item["site"], {"site": item["site"], "ready": 0, "connections": 0})
+        known["ready"] += item["ready"]
+        known["connections"] += item["connections"]
+    domains: dict[str, dict[str, Any]] = {}
+    for item in _all(parts, "domains"):
+        known = domains.setdefault(item["domain"], {**item, "recipients": 0})
+        known["recipients"] += item["recipients"]
+        known["next_attempt_in"] = min(known["next_attempt_in"], item["next_attempt_in"])
+        known["last_reply"] = known["last_reply"] or item["last_reply"]
+    whole["sites"] = sorted(sites.values(), key=lambda item: -item["ready"])[:_TOP]
+    whole["domains"] = sorted(domains.values(), key=lambda item: -item["recipients"])[:_TOP]
+    return whole
+
+
+def total(parts: Sequence[Json]) -> dict[str, Any]:
+    """The sum of each number."""
+    return {key: sum(part[key] for part in parts) for key in parts[0]}
+
+
+def drain(parts: Sequence[Json]) -> dict[str, Any]:
+    """Progress of a drain: the host may go when every worker says so."""
+    whole: dict[str, Any] = {key: sum(part[key] for part in parts) for key in _SUMS if key in parts[0]}
+    whole |= {key: all(part[key] for part in parts) for key in ("draining", "safe")}
+    whole |= {key: any(part[key] for part in parts) for key in ("accepting", "delivering")}
+    whole["since"] = min((part["since"] for part in parts if part["since"]), default=0.0)
+    whole["waiting_for"] = [
+        f"worker {number}: {reason}" for number, part in enumerate(parts, 1) for reason in part["waiting_for"]
+    ]
+    targets: dict[str, dict[str, Any]] = {}
+    for item in _all(parts, "targets"):
+        known = targets.setdefault(item["address"], dict(item))
+        if known["reason"] == "" and item["reason"]:
+            known |= {"state": item["state"], "reason": item["reason"]}
+    for address, known in targets.items():
+        known["moved"] = sum(item["moved"] for item in _all(parts, "targets") if item["address"] == address)
+    whole["targets"] = list(targets.values())
+    return whole
+
+
+_SUMS = ("messages", "offered", "moved", "in_flight", "sessions", "taken_back")
+
+
+def metrics(parts: Mapping[int, str]) -> str:
+    """Metrics in the text format, each sample with the number of its worker as a label."""
+    heads: dict[str, list[str]] = {}
+    samples: dict[str, list[str]] = {}
+    for number, text in parts.items():
+        family = ""
+        for line in text.splitlines():
+            if line.startswith("# "):
+                _, kind, family, *_ = line.split(" ", 3)
+                known = heads.setdefault(family, [])
+                if kind in ("HELP", "TYPE") and line not in known:
+                    known.append(line)
+            elif (match := _SAMPLE.fullmatch(line)) is not None:
+                name, labels, value = match.groups()
+                labels = f'{labels},worker="{number}"' if labels else f'worker="{number}"'
+                samples.setdefault(family, []).append(f"{name}{{{labels}}} {value}")
+    lines = [line for family, head in heads.items() for line in (*head, *samples.get(family, ()))]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _all(parts: Iterable[Json], key: str) -> list[dict[str, Any]]:
+    return [item for part in parts for item in part[key]]
