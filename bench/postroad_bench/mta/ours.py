@@ -45,8 +45,11 @@ class Postroad:
         lines = [
             "[listeners.submission]",
             f'address = "127.0.0.1:{task.port}"',
-            'relay_from = ["127.0.0.0/8"]',
+            # As in use: mail is a tenant's, and its From is looked at.
+            'relay_from = [{ network = "127.0.0.0/8", tenant = "bench" }]',
             'hostname = "postroad.bench.test"',
+            "[tenants.bench]",
+            'domains = ["bench.test"]',
             "[spool]",
             f'path = "{task.folder / "spool"}"',
             "[admin]",
