@@ -18,7 +18,7 @@ from postroad.admin.mta import mta_routes
 from postroad.admin.openapi import with_description
 from postroad.admin.orders import order_routes
 from postroad.build import this_build
-from postroad.content.dkim import DkimKey
+from postroad.content.key_ring import KeyRing
 from postroad.drain.client import PeerClient
 from postroad.drain.drainer import Drainer
 from postroad.drain.receiver import Receiver
@@ -56,17 +56,18 @@ _ADDED_FIELDS = 64 << 10
 """Octets that trace fields and signatures may add to a message."""
 
 
-def load_keys(settings: MtaSettings) -> dict[bytes, list[DkimKey]]:
-    """The DKIM keys by domain.
+def load_keys(settings: MtaSettings) -> KeyRing:
+    """The DKIM keys.
 
     Raises:
         KeyFileError: a file can't be used.
     """
-    keys: dict[bytes, list[DkimKey]] = {}
-    for item in settings.dkim.keys:
-        key = DkimKey.load(item.domain, item.selector, item.file)
-        keys.setdefault(item.domain.lower().encode(), []).append(key)
-    return keys
+    tenants = settings.all_tenants().values()
+    return KeyRing(
+        settings.dkim.files(),
+        settings.dkim.folder,
+        owned=lambda domain: any(tenant.owns(domain) for tenant in tenants),
+    )
 
 
 class Mta:
@@ -114,6 +115,7 @@ class Mta:
         self._entrance = Entrance(
             settings, self._reception, has_room=self.spool.has_room, metrics=self.metrics, log=log
         )
+        self._entrance.watch("DKIM keys", keys.files, keys.reload)
         self._listeners: list[Listener] = []
         identity = SpoolIdentity(settings.spool.path)
         self.drainer = self._new_drainer(identity)

@@ -36,7 +36,7 @@ class WatchedFiles:
         return True
 
     def _stamp(self) -> Stamp:
-        return tuple(_file_stamp(path) for path in self._paths())
+        return tuple(file_stamp(path) for path in self._paths())
 
 
 class Reloader:
@@ -63,7 +63,8 @@ class Reloader:
         self._loop.call_later(INTERVAL, self._look)
 
 
-def _file_stamp(path: Path) -> tuple[int, int, int] | None:
+def file_stamp(path: Path) -> tuple[int, int, int] | None:
+    """What is another when a file is; None if there is none."""
     try:
         stat = path.stat()
     except OSError:

@@ -112,6 +112,16 @@ def test_a_line_without_end_is_cut(new_mta: Callable[..., MtaDaemon], connect: C
     assert send(mta) == 250
 
 
+def test_a_message_without_end_is_cut(new_mta: Callable[..., MtaDaemon], connect: Callable[..., socket.socket]) -> None:
+    mta = new_mta(smart_host=1, listener='max_message_size = "1MiB"')
+    before = memory(mta)
+    connection = connect(mta)
+    connection.sendall(OPENING + b"DATA\r\n")
+    assert push(connection, (b"x" * 998 + b"\r\n") * 64, 2000) < 2000
+    assert memory(mta) - before < 16 * MIB
+    assert send(mta) == 250
+
+
 @pytest.mark.parametrize("command", [b"EHLO c\r\n", b"NOOP\r\n", b"RSET\r\n", b"NONSENSE\r\n", b"BDAT 0\r\n"])
 def test_a_pipeline_without_end_is_cut(
     new_mta: Callable[..., MtaDaemon], connect: Callable[..., socket.socket], command: bytes

@@ -98,7 +98,9 @@ def _first_accepted(server: Server) -> float:
     while time.monotonic() < deadline:
         try:
             client = smtplib.SMTP("127.0.0.1", server.port, timeout=BACK_SECONDS)
-            client.sendmail("news@bench.test", ["new@d0.s0.bench.test"], "Subject: new\r\n\r\nnew\r\n")
+            client.sendmail(
+                "news@bench.test", ["new@d0.s0.bench.test"], "From: news@bench.test\r\nSubject: new\r\n\r\nnew\r\n"
+            )
         except (OSError, smtplib.SMTPException):
             time.sleep(0.05)
             continue

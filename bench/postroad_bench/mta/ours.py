@@ -44,6 +44,7 @@ class Postroad:
         lines = [
             "[listeners.submission]",
             f'address = "127.0.0.1:{task.port}"',
+            # As in use: mail is a tenant's, and its From is looked at.
             'relay_from = [{ network = "127.0.0.0/8", tenant = "bench" }]',
             'hostname = "postroad.bench.test"',
             "[tenants.bench]",

@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +83,10 @@ class Entrance:
             listeners.append(listener)
         return listeners
 
+    def watch(self, what: str, paths: Callable[[], Iterable[Path]], load: Callable[[], None]) -> None:
+        """Have other files read again when they change."""
+        self._reloader.watch(WatchedFiles(what, paths, load))
+
     def close(self) -> None:
         """Let go of what isn't a listener's."""
         if self._authenticator is not None:
@@ -99,17 +103,16 @@ class Entrance:
             clock=asyncio.get_running_loop().time,
         )
         authenticator = Authenticator(settings.file, self._tenants, lockout, metrics=self._metrics, log=log)
-        self._watch(f"identities {settings.file}", [settings.file], authenticator.reload)
+        self.watch(f"identities {settings.file}", lambda: [settings.file], authenticator.reload)
         return authenticator
 
     def _watched_certificate(self, listener: ListenerSettings) -> Certificate | None:
         certificate = _certificate(listener)
         if certificate is not None:
-            self._watch(f"certificate {certificate.chain}", [certificate.chain, certificate.key], certificate.reload)
+            self.watch(
+                f"certificate {certificate.chain}", lambda: (certificate.chain, certificate.key), certificate.reload
+            )
         return certificate
-
-    def _watch(self, what: str, paths: list[Path], load: Any) -> None:
-        self._reloader.watch(WatchedFiles(what, lambda: paths, load))
 
 
 def _certificate(listener: ListenerSettings) -> Certificate | None:

@@ -2,11 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from postroad.content.authors import AuthorsError, author_domains
-from postroad.content.dkim import DkimKey
 from postroad.content.headers import (
     MAX_HOPS,
     CampaignError,
@@ -18,6 +17,7 @@ from postroad.content.headers import (
     received_field,
     without_fields,
 )
+from postroad.content.key_ring import KeyRing
 from postroad.metrics import MtaMetrics
 from postroad.smtp.content import dot_unstuff
 from postroad.smtp.events import CommandRefused, MessageReceived
@@ -65,7 +65,7 @@ class Reception:
         spool: Spool,
         submit: Callable[[Message], None],
         *,
-        keys: Mapping[bytes, Sequence[DkimKey]],
+        keys: KeyRing,
         metrics: MtaMetrics,
         log: Any,
     ) -> None:
@@ -174,7 +174,7 @@ class Reception:
 
     def _signatures(self, authors: tuple[bytes, ...], added: list[bytes], content: bytes, now: float) -> list[bytes]:
         """A signature with each key of each author's domain."""
-        keys = [key for domain in authors for key in self._keys.get(domain, ())]
+        keys = [key for domain in authors for key in self._keys.of(domain)]
         if not keys:
             return []
         whole = b"".join((*added, dot_unstuff(content)))

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from pydantic import Field, model_validator
 
+from postroad.content.key_ring import KeyFile
 from postroad.egress.source import Source
 from postroad.settings.ingress import (
     AuthSettings,
@@ -146,9 +147,16 @@ class DkimKeySettings(Settings):
 
 
 class DkimSettings(Settings):
-    """DKIM signatures."""
+    """DKIM signatures of tenants' mail, one with each key of each domain in From; files are read again on change."""
 
-    keys: tuple[DkimKeySettings, ...] = ()
+    keys: tuple[DkimKeySettings, ...] = Field((), description="Keys in files of any name.")
+    folder: Path | None = Field(
+        None, description="Further keys, FOLDER/DOMAIN/SELECTOR.pem: what is put there signs, what is removed doesn't."
+    )
+
+    def files(self) -> tuple[KeyFile, ...]:
+        """The files that `keys` names."""
+        return tuple(KeyFile(key.domain, key.selector, key.file) for key in self.keys)
 
 
 class DnsSettings(Settings):

@@ -8,8 +8,9 @@ from enum import Enum, auto
 from typing import ClassVar
 
 from postroad.smtp.commands import CommandError, parse_bdat, parse_mail, parse_rcpt
+from postroad.smtp.dialogue import Dialogue
 from postroad.smtp.envelope import domain_of
-from postroad.smtp.events import AuthAttempt, CommandRefused, MessageReceived, ServerEvent, SessionEnded, TlsBegins
+from postroad.smtp.events import AuthAttempt, CommandRefused, MessageReceived, ServerEvent, TlsBegins
 from postroad.smtp.intake import ContentError, Intake
 from postroad.smtp.limits import PLAIN, Offers, ServerLimits
 from postroad.smtp.lines import BareLineEndingError, LineBuffer, LineTooLongError
@@ -38,7 +39,7 @@ class _State(Enum):
     ENDED = auto()
 
 
-class ServerProtocol:
+class ServerProtocol(Dialogue):
     """An ESMTP server's side of one connection, without I/O.
 
     It speaks RFC 5321 with 1870, 2034, 2920, 3030 (no BINARYMIME), 3207, 3461, 4954, 6152 and 6531.
@@ -60,17 +61,12 @@ class ServerProtocol:
     __slots__ = (
         "_auth_failures",
         "_draining",
-        "_errors",
-        "_events",
         "_exchange",
         "_hostname",
         "_intake",
-        "_junk",
-        "_limits",
         "_lines",
         "_may_relay",
         "_offers",
-        "_out",
         "_state",
         "_transaction",
         "commands",
@@ -93,17 +89,15 @@ class ServerProtocol:
         budget: Budget | None = None,
     ) -> None:
         self._hostname = hostname.encode("ascii")
+        super().__init__(limits, b"220 %s ESMTP Postroad\r\n" % self._hostname)
         self._may_relay = may_relay
-        self._limits = limits
         self._offers = offers
         self._state = _State.COMMAND
         self._lines = LineBuffer(limits.line)
         self._intake = Intake(limits.message_size, budget or Budget(sys.maxsize))
         self._transaction: MailTransaction | None = None
         self._exchange: Exchange | None = None
-        self._out: list[bytes] = [b"220 %s ESMTP Postroad\r\n" % self._hostname]
-        self._events: list[ServerEvent] = []
-        self._errors = self._junk = self._auth_failures = 0
+        self._auth_failures = 0
         self._draining = False
         self.helo = b""
         """The name the client gave itself; empty before EHLO."""
@@ -148,17 +142,11 @@ class ServerProtocol:
         """Whether a message is on its way: DATA was said and the reply to its end isn't given yet."""
         return self._state in (_State.CONTENT, _State.WAITING)
 
-    def data_to_send(self) -> bytes:
-        """What to send now; given once."""
-        out = b"".join(self._out)
-        self._out.clear()
-        return out
-
     def receive(self, data: bytes) -> list[ServerEvent]:
         """Take octets from the client."""
         if self._state is _State.CONTENT:
             self._feed_content(data)
-        elif self._state is not _State.ENDED:
+        elif not self.ended:
             self._lines.feed(data)
         return self._advance()
 
@@ -230,7 +218,7 @@ class ServerProtocol:
 
     def _go_on(self, line: bytes) -> list[ServerEvent]:
         """Say it, then act on what came meanwhile."""
-        if self._state is not _State.ENDED:
+        if not self.ended:
             self._out.append(line)
             self._state = _State.COMMAND
             if self._draining:
@@ -238,15 +226,9 @@ class ServerProtocol:
         return self._advance()
 
     def _end(self, line: bytes) -> None:
-        if self._state is not _State.ENDED:
-            self._out.append(line)
-            self._state = _State.ENDED
-            self._intake.clear()
-            self._events.append(SessionEnded())
-
-    def _take_events(self) -> list[ServerEvent]:
-        events, self._events = self._events, []
-        return events
+        super()._end(line)
+        self._state = _State.ENDED
+        self._intake.clear()
 
     def _advance(self) -> list[ServerEvent]:
         while self._state in (_State.COMMAND, _State.EXCHANGE):
@@ -283,18 +265,6 @@ class ServerProtocol:
             handler(self, argument)
         except CommandError as error:
             self._refuse_command(verb, error.reply)
-
-    def _refuse_command(self, verb: bytes, reply: bytes) -> None:
-        self._out.append(reply + b"\r\n")
-        self._events.append(CommandRefused(verb[:16].decode("ascii", "replace"), reply.decode("ascii", "replace")))
-        self._errors += 1
-        if self._errors >= self._limits.errors:
-            self._end(b"421 4.7.0 too many errors\r\n")
-
-    def _count_junk(self) -> None:
-        self._junk += 1
-        if self._junk > self._limits.junk:
-            self._end(b"421 4.7.0 too many commands without mail\r\n")
 
     def _reset(self) -> None:
         self._transaction = None
@@ -426,12 +396,20 @@ class ServerProtocol:
             raise CommandError(b"503 5.5.1 RCPT first" if transaction is not None else b"503 5.5.1 MAIL first")
         return transaction
 
+    @property
+    def _too_much(self) -> int:
+        """Octets of a message whose end isn't waited for any more, to refuse it in its place."""
+        return 2 * self._limits.message_size + self._limits.line
+
     def _bdat(self, argument: bytes) -> None:
         try:
             size, last = parse_bdat(argument)
         except CommandError as error:
             # Where commands go on behind this chunk can't be told.
             self._end(error.reply + b"\r\n")
+            return
+        if size > self._too_much:
+            self._end(b"552 5.3.4 message larger than %d octets\r\n" % self._limits.message_size)
             return
         refusal = None
         try:
@@ -445,6 +423,8 @@ class ServerProtocol:
     def _feed_content(self, data: bytes) -> None:
         rest = self._intake.feed(data)
         if rest is None:
+            if self._intake.octets > self._too_much:
+                self._end(b"552 5.3.4 message larger than %d octets\r\n" % self._limits.message_size)
             return
         self._lines.feed(rest)
         intake = self._intake

@@ -35,7 +35,9 @@ def settings_of_worker(settings: MtaSettings, workers: int, number: int) -> MtaS
         "content_memory": part(egress.content_memory),
     }
     memory = settings.limits.memory or available() * 3 // 4
-    held = {"memory": part(memory), "unfinished_messages": part(settings.limits.unfinished_messages)}
+    # The largest message must be able to come in at every worker.
+    largest = max(listener.max_message_size for listener in listeners.values())
+    held = {"memory": part(memory), "unfinished_messages": max(largest, part(settings.limits.unfinished_messages))}
     return settings.model_copy(
         update={
             "listeners": listeners,

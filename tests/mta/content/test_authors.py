@@ -75,7 +75,10 @@ def test_the_standard_library_finds_no_other_author(value: str) -> None:
         domains = author_domains(value.encode())
     except AuthorsError:
         return
-    parsed = HeaderRegistry()("From", value)
+    try:
+        parsed = HeaderRegistry()("From", value)
+    except (TypeError, IndexError, AttributeError):
+        return  # it has faults of its own
     theirs = {address.domain for group in parsed.groups for address in group.addresses}
     assert theirs - {""} <= {domain.decode() for domain in domains}
 

@@ -78,7 +78,13 @@ def test_dkimpy_accepts_the_signature(content: bytes, key: rsa.RSAPrivateKey | e
 
 
 @pytest.mark.parametrize(
-    ("old", "new"), [(b"body", b"bodi"), (b"Subject: hi", b"Subject: ho"), (b"\r\n\r\n", b"\r\nSubject: more\r\n\r\n")]
+    ("old", "new"),
+    [
+        (b"body", b"bodi"),
+        (b"Subject: hi", b"Subject: ho"),
+        (b"\r\n\r\n", b"\r\nSubject: more\r\n\r\n"),
+        (b"\r\n\r\n", b"\r\nFrom: another@x.test\r\n\r\n"),
+    ],
 )
 @pytest.mark.parametrize("key", [RSA, ED25519], ids=["rsa", "ed25519"])
 def test_a_changed_message_does_not_verify(

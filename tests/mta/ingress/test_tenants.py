@@ -112,3 +112,23 @@ def test_the_smallest_network_names_the_tenant(tmp_path: Path, new_mta: Callable
         assert send(mta, sender="a@other.test").startswith("550 5.7.1 tenant acme")
     finally:
         mta.stop()
+
+
+def test_keys_are_rotated_without_a_restart(tmp_path: Path, new_mta: Callable[..., MtaDaemon], sink: Sink) -> None:
+    folder = tmp_path / "dkim/acme.test"
+    folder.mkdir(parents=True)
+    text = settings(tmp_path)
+    (tmp_path / "key.pem").rename(folder / "first.pem")
+    text = text.partition("[dkim]")[0] + '[dkim]\nfolder = "dkim"\n'
+    mta = new_mta(smart_host=sink.port, tenant="acme", more=text)
+    assert send(mta) == "250"
+    (folder / "second.pem").write_bytes((folder / "first.pem").read_bytes())
+    (folder / "first.pem").unlink()
+    wait_until(lambda: mta.events("reloaded"))
+    assert send(mta) == "250"
+    wait_until(lambda: len(sink.envelopes) == 2)
+    first, second = (bytes(envelope.content or b"") for envelope in sink.envelopes)
+    assert b" s=first;" in first
+    assert b" s=second;" in second
+    assert b" s=first;" not in second
+    assert dkim.verify(second, dnsfunc=record, minkey=1024)

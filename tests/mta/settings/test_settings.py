@@ -68,6 +68,17 @@ def test_the_files_of_the_guides_work_as_they_stand(tmp_path: Path, text: str) -
     assert settings.retry.max_age == 432000
 
 
+def test_the_files_of_the_readme_work_as_they_stand(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[3] / "mta" / "README.md").read_text()
+    files = [block.partition("```")[0] for block in text.split("```toml\n")[1:]]
+    alone = next(block for block in files if "smart_host" in block)
+    who = next(block for block in files if "[tenants." in block)
+    proxy = next(block for block in files if "[access]" in block)
+    assert load(MtaSettings, written(tmp_path, alone)).listeners["submission"].tls == "none"
+    assert load(MtaSettings, written(tmp_path, who + '[spool]\npath = "./spool"\n')).tenants
+    assert load(ProxySettings, written(tmp_path, proxy))
+
+
 def test_the_proxy_file_works_as_it_stands(tmp_path: Path) -> None:
     settings = load(ProxySettings, written(tmp_path, PROXY))
     assert settings.access.destinations[0].first_port == 1024

@@ -143,6 +143,16 @@ def test_a_message_too_large_gets_552_and_the_session_goes_on() -> None:
     assert codes(protocol) == ["552", "250"]
 
 
+def test_a_message_that_grows_and_grows_is_not_waited_for() -> None:
+    protocol = server(message_size=10_000)
+    say(protocol, *ENVELOPE)
+    assert protocol.receive(b"x" * 20_000) == []
+    assert protocol.receive(b"x" * 10_000) == [SessionEnded()]
+    assert codes(protocol) == ["552"]
+    assert protocol.receive(b"\r\n.\r\nNOOP\r\n") == []
+    assert codes(protocol) == []
+
+
 @pytest.mark.parametrize("content", [b"a\nb\r\n", b"a\rb\r\n", b"x\n.\nMAIL FROM:<evil@x.test>\r\n", b"\n.\r\n"])
 def test_bare_line_endings_in_a_message_are_refused(content: bytes) -> None:
     protocol = server()

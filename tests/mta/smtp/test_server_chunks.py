@@ -69,6 +69,12 @@ def test_a_message_too_large_is_refused_once_and_the_chunks_behind_it_too() -> N
     assert [reply[:3] for reply in replies(protocol)] == ["552", "503", "250"]
 
 
+def test_a_chunk_that_is_far_too_large_ends_the_session() -> None:
+    protocol = server(message_size=10_000)
+    assert protocol.receive(b"BDAT 30000 LAST\r\nQUIT\r\n") == [SessionEnded()]
+    assert [reply[:3] for reply in replies(protocol)] == ["552"]
+
+
 def test_data_cannot_go_on_with_what_chunks_began() -> None:
     protocol = server()
     protocol.receive(b"BDAT 2\r\nx\nDATA\r\nRCPT TO:<c@y.test>\r\nRSET\r\nDATA\r\n")

@@ -29,3 +29,15 @@ def test_a_worker_has_a_part_of_every_limit(tmp_path: Path) -> None:
     assert (first.egress.max_connections, last.egress.max_connections) == (4, 3)
     assert (first.egress.max_connections_per_site, last.egress.max_connections_per_site) == (1, 1)
     assert last.egress.content_memory == 1 << 20
+
+
+def test_the_largest_message_comes_in_at_every_worker(tmp_path: Path) -> None:
+    settings = MtaSettings.model_validate(
+        {
+            "listeners": {"a": {"address": "127.0.0.1:0", "max_message_size": "50MiB"}},
+            "spool": {"path": str(tmp_path)},
+            "limits": {"unfinished_messages": "100MiB"},
+        }
+    )
+    assert settings_of_worker(settings, 2, 1).limits.unfinished_messages == 50 << 20
+    assert settings_of_worker(settings, 8, 1).limits.unfinished_messages == 50 << 20
