@@ -1,7 +1,6 @@
 """The MTA: its parts put together, started and stopped."""
 
 import asyncio
-import gc
 import os
 import signal
 import socket
@@ -238,8 +237,6 @@ class Mta:
             self._log.warning("spool_damage", where=str(damage), kept=str(self.spool.folder / "damaged"))
         if recovered.records:
             self._log.info("recovered", messages=len(messages), records=recovered.records)
-        # They stay for long: looking for garbage among them would hold everything up.
-        gc.freeze()
         self.drainer.take_up(messages)
         self._recovered = True
 

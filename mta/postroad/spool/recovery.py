@@ -94,6 +94,7 @@ class Replay:
                 if count % _PAUSE == 0:
                     yield
         self.recovered.records += count
+        segment.records = count
 
     def _replay(self, record: Record, segment: int) -> None:
         kind = record.kind

@@ -108,8 +108,7 @@ class Queue:
         return message
 
     async def give(self, action: Action, seconds: float = HOUR, **scope: Any) -> Any:
-        order = await self.book.give(action, Scope(**scope), reason="because", until=time.time() + seconds)
-        await self.enforcement.begin(order)
+        order, _ = await self.enforcement.give(action, Scope(**scope), reason="because", until=time.time() + seconds)
         return order
 
     @property
@@ -148,7 +147,7 @@ async def test_suspended_mail_waits_and_goes_on_when_the_order_is_lifted(queue: 
     assert queue.ready == {"d@z.test"}
     assert {delivery.attempts for delivery in queue.dispatcher.scheduled_deliveries()} == {0}
     assert there.deliveries[0].due == pytest.approx(order.until)
-    await queue.enforcement.end(await queue.book.lift(order.number))
+    await queue.enforcement.lift(order.number)
     await eventually(lambda: queue.ready == {"b@y.test", "c@y.test", "d@z.test"})
 
 
@@ -197,7 +196,7 @@ async def test_mail_that_can_leave_only_from_a_suspended_source_waits(queue: Que
     order = await queue.give(Action.SUSPEND, source="one")
     assert queue.ready == set()
     assert not queue.book.source_open("one")
-    await queue.enforcement.end(await queue.book.lift(order.number))
+    await queue.enforcement.lift(order.number)
     assert queue.book.source_open("one")
     await eventually(lambda: queue.ready == {"b@y.test"})
 
