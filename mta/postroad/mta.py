@@ -26,6 +26,7 @@ from postroad.ingress.doors import Doors
 from postroad.ingress.listener import Listener
 from postroad.ingress.reception import Reception
 from postroad.listen import listening_socket
+from postroad.long_lived import LongLived
 from postroad.metrics import MtaMetrics
 from postroad.queue.bouncer import Bouncer
 from postroad.queue.dispatcher import Dispatcher
@@ -176,6 +177,7 @@ class Mta:
         admin = await self._start_admin(passed)
         await self._start_listeners(passed)
         Watchdog(self._loop)
+        LongLived(self._loop, lambda: len(self.spool.messages))
         # New mail is taken meanwhile, and delivered.
         taking_up = self._loop.create_task(self._take_up())
         stopped = self._loop.create_task(stop.wait())
