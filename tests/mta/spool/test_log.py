@@ -302,3 +302,16 @@ async def test_a_log_of_a_release_before_is_read(tmp_path: Path) -> None:
     assert spool.next_id() > (9 << 60) + 2
     assert [item.id for item in await spool.recover()] == [(9 << 60) + 1, (9 << 60) + 2]
     await spool.close()
+
+
+async def test_a_segment_that_goes_while_a_spool_is_looked_at_is_no_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = opened(tmp_path, 4096)
+    item = message(spool)
+    await stored(spool, item)
+    await spool.close()
+    real = list_segments
+    looks = iter([[1, 99], [1]])
+    monkeypatch.setattr("postroad.spool.recovery.list_segments", lambda folder: next(looks, real(folder)))
+    assert list(read_spool(tmp_path).messages) == [item.id]
