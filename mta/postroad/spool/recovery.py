@@ -74,6 +74,7 @@ class Replay:
         # What many messages have in common is kept once.
         self._domains: dict[bytes, bytes] = {}
         self._replies: dict[str, str] = {}
+        self._sender = b""
 
     def run(self) -> Iterator[None]:
         """Read, with pauses; `recovered` is whole when it ends."""
@@ -141,10 +142,12 @@ class Replay:
             return
         if meta.origin is not None:
             self.recovered.standing.took(meta.origin)
+        if meta.sender != self._sender:
+            self._sender = meta.sender
         message = self._messages[id] = Message(
             id,
             meta.received,
-            meta.sender,
+            self._sender,
             meta.recipients,
             record.body_size,
             meta.eight_bit,
