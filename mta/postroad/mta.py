@@ -1,7 +1,6 @@
 """The MTA: its parts put together, started and stopped."""
 
 import asyncio
-import gc
 import os
 import signal
 import socket
@@ -34,6 +33,7 @@ from postroad.ingress.entrance import Entrance
 from postroad.ingress.listener import Listener
 from postroad.ingress.reception import Reception
 from postroad.listen import Ports
+from postroad.long_lived import LongLived
 from postroad.metrics import MtaMetrics
 from postroad.queue.bouncer import Bouncer, NoticePolicy
 from postroad.queue.dispatcher import Dispatcher
@@ -214,6 +214,7 @@ class Mta:
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, stop.set)
         await self._start_listeners(listening)
+        LongLived(self._loop, lambda: len(self.spool.messages))
         # New mail is taken meanwhile, and delivered.
         taking_up = self._loop.create_task(self._take_up())
         stopped = self._loop.create_task(stop.wait())
@@ -270,8 +271,6 @@ class Mta:
             self._log.warning("spool_damage", where=str(damage), kept=str(self.spool.folder / "damaged"))
         if recovered.records:
             self._log.info("recovered", messages=len(messages), records=recovered.records)
-        # They stay for long: looking for garbage among them would hold everything up.
-        gc.freeze()
         self.drainer.take_up(messages)
         self._recovered = True
 

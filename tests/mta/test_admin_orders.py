@@ -1,4 +1,4 @@
-"""Operators and queued mail: suspended, lifted, bounced, rebound and looked at over the admin port of real processes."""
+"""Operators and queued mail: suspended, lifted, bounced, rebound, looked at; over the admin port of real processes."""
 
 import json
 import os

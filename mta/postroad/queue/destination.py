@@ -66,6 +66,9 @@ class DestinationQueue:
             self._first = delivery
         else:
             self._last.after = delivery
+            sender = self._last.message.sender
+            if delivery.message.sender == sender:
+                delivery.message.sender = sender
         if delivery.message.received <= self._oldest:
             self._oldest = delivery.message.received
             self._stale = False

@@ -29,6 +29,8 @@ PROXY_WAIT = 10.0
 """Seconds until mail is tried again that no proxy took: a fault on this side doesn't count as an attempt."""
 BOUNCE_WAIT = 60.0
 """Seconds until a failure is told again whose notification found no room in the spool."""
+LOOKUP_TIMEOUT = 120.0
+"""Seconds for all that a route needs to be known; each question has a timeout of its own."""
 _BATCH = 500
 _SLICE = 0.01
 """Seconds after which others have their turn."""
@@ -287,9 +289,15 @@ class Dispatcher:
         self.spawn(self._look_up(delivery.domain))
 
     async def _look_up(self, domain: bytes) -> None:
-        route = await self._router.find(domain)
-        for delivery in self._lookups.pop(domain):
-            self._routed(delivery, route)
+        route: Route | NoRoute = NoRoute(local_reply(451, "4.4.3", "the lookup of its mail hosts did not end"))
+        try:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOKUP_TIMEOUT):
+                    route = await self._router.find(domain)
+        finally:
+            # Also if a fault ended it: nothing may wait for an answer that never comes.
+            for delivery in self._lookups.pop(domain):
+                self._routed(delivery, route)
 
     def _routed(self, delivery: Delivery, route: Route | NoRoute) -> None:
         if self._draining:

@@ -48,7 +48,25 @@ class Enforcement:
             self._dispatcher.wait(delivery, min(order.until, expiry))
         return True
 
-    async def begin(self, order: Order) -> int:
+    async def give(self, action: Action, scope: Scope, *, reason: str, until: float) -> tuple[Order, int]:
+        """Give an order, durably, and carry it out; `until` in Unix time. With the deliveries that it stopped at once.
+
+        Raises:
+            ValueError: nothing could be ordered so, with what is wrong.
+        """
+        order = await self.book.give(action, scope, reason=reason, until=until)
+        return order, await self._begin(order)
+
+    async def lift(self, number: int) -> tuple[Order, int]:
+        """End an order, durably; what it suspended is due now. With the deliveries that are.
+
+        Raises:
+            KeyError: none has this number.
+        """
+        order = await self.book.lift(number)
+        return order, await self._end(order)
+
+    async def _begin(self, order: Order) -> int:
         """An order was given: deal with what waits for a connection, and, unless it suspends, with all that waits.
 
         Of mail that waits for its time, sites hold only where the route is known; other mail is judged when it is due.
@@ -81,7 +99,7 @@ class Enforcement:
                 self._dispatcher.wait(delivery, time.time())
         return len(taken)
 
-    async def end(self, order: Order) -> int:
+    async def _end(self, order: Order) -> int:
         """An order was lifted: what it suspended is due now; how many deliveries that are."""
         count = 0
         scope = msgspec.structs.replace(order.scope, site=None)  # the route may have changed meanwhile

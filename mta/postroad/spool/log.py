@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from postroad.spool.committer import Committer, SyncJob
-from postroad.spool.compaction import should_compact
+from postroad.spool.compaction import Compactor
 from postroad.spool.entries import finished_record, lay_out, outcome_record
 from postroad.spool.errors import SpoolError, SpoolFullError, UnreadableError
 from postroad.spool.head import read_head
@@ -84,6 +84,7 @@ class Spool:
         replay = Replay(segments, check_from=head.settled)
         self._reading = Reading(folder, replay, self._segments, self.messages, self._reclaim)
         self.recovered: Recovered = replay.recovered
+        self._compactor = Compactor(self._segments, self._copy, segment_size=segment_size)
         self._writer: SegmentWriter | None = None
         self._last_number = self._segments.last_number
         self._appends: list[tuple[Message, Done]] = []
@@ -96,7 +97,7 @@ class Spool:
         self._remove: list[Path] = []
         self._folder_changed = False
         self._syncing_up_to = 0
-        self._flush_scheduled = self._syncing = self._dirty = self._compacting = False
+        self._flush_scheduled = self._syncing = self._dirty = False
         self._sync_timer: asyncio.TimerHandle | None = None
         self.commits = 0
         self._committer = Committer(self._loop, self._synced, fatal)
@@ -234,8 +235,7 @@ class Spool:
         """
         body = await self.read(message)
         if message.deliveries:
-            self._copies.append((message, (body,)))
-            self._schedule_flush()
+            self._copy(message, body)
 
     async def close(self) -> None:
         """Write and sync what is left, and let others have the spool."""
@@ -340,6 +340,7 @@ class Spool:
         pieces, placed = lay_out(contents, self._writer.segment)
         pieces.extend(outcomes)
         self._writer.append(pieces)
+        self._segments.count(self._writer.segment, len(placed) + len(outcomes))
         for message, location in placed:
             self._segments.place(message, location)
             self.messages[message.id] = message
@@ -397,38 +398,17 @@ class Spool:
 
     def _reclaim(self) -> None:
         """Remove the oldest segments as far as nothing in them is wanted; else see whether to compact."""
-        if not (self._compacting or self.recovering):
+        if not (self._compactor.busy or self.recovering):
             removed = self._segments.take_unwanted(self._writer.segment if self._writer is not None else None)
             # Removed with the next sync, behind it: what moved out of them is durable by then.
             self._remove += removed
             self._dirty = self._dirty or bool(removed)
         if self._dirty:
             self._sync_soon()
-        if (
-            not self._compacting
-            and not self.recovering
-            and not self._copies
-            and should_compact(
-                segments=len(self._segments),
-                octets=self.octets,
-                live_octets=self.live_octets,
-                segment_size=self._segment_size,
-            )
-        ):
-            self._compacting = True
-            self._compaction = self._loop.create_task(self._compact())
+        if not (self.recovering or self._copies):
+            self._compactor.look(len(self.messages))
 
-    async def _compact(self) -> None:
-        """Copy what lives in the oldest segment to the newest one; `_reclaim` then removes it."""
-        oldest = self._segments.oldest
-        try:
-            for message in self._segments.residents(oldest):
-                location = message.location
-                assert location is not None
-                body = await self._loop.run_in_executor(None, read_at, oldest.path, location.offset, location.size)
-                if message.deliveries:
-                    # A damaged body is copied with its old checksum: it stays detectable.
-                    self._copies.append((message, (body,)))
-                    self._schedule_flush()
-        finally:
-            self._compacting = False
+    def _copy(self, message: Message, body: bytes) -> None:
+        """Write a message once more, as it is now."""
+        self._copies.append((message, (body,)))
+        self._schedule_flush()

@@ -13,6 +13,8 @@ from postroad.spool.segments import SegmentTable
 
 _PAUSE = 256
 """Messages that are taken into the table without a pause."""
+_MANY = 10_000
+"""Messages that the garbage collector needn't look at."""
 _SLICE = 0.01
 """Seconds after which others have their turn."""
 
@@ -76,11 +78,14 @@ class Reading:
         try:
             yield from replay.run()
             keep_aside(folder, replay.recovered.damage)
+            table.records += replay.recovered.records
             for count, message in enumerate(replay.recovered.messages.values(), 1):
                 table.keep(message)
                 messages[message.id] = message
                 if count % _PAUSE == 0:
                     yield
+            if len(messages) > _MANY:
+                gc.freeze()  # they stay for long, and a look at them all takes a second
         finally:
             if collecting:
                 gc.enable()

@@ -1,5 +1,6 @@
 """Recovery: from the segments on disk to the messages that are still to be delivered."""
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,8 @@ from postroad.spool.schedule import Schedule, plan_deliveries, replay_outcome
 from postroad.spool.segment import Segment, list_segments, segment_path
 from postroad.spool.standing import Standing, taken_by
 
+_TRIES = 5
+"""A running MTA may remove a segment between a look at the folder and the reading of it."""
 _PAUSE = 64
 """Records that are replayed without a pause."""
 
@@ -34,6 +37,13 @@ def read_spool(folder: Path, *, check_bodies: bool = False) -> Recovered:
 
     The newest segment's bodies are always checked against their checksums; older ones' too with `check_bodies`.
     """
+    for _ in range(_TRIES - 1):
+        with contextlib.suppress(FileNotFoundError):
+            return _read_spool(folder, check_bodies)
+    return _read_spool(folder, check_bodies)
+
+
+def _read_spool(folder: Path, check_bodies: bool) -> Recovered:
     segments = found_segments(folder)
     replay = Replay(segments, check_from=0 if check_bodies else max((item.number for item in segments), default=0))
     for _ in replay.run():
@@ -64,6 +74,7 @@ class Replay:
         # What many messages have in common is kept once.
         self._domains: dict[bytes, bytes] = {}
         self._replies: dict[str, str] = {}
+        self._sender = b""
 
     def run(self) -> Iterator[None]:
         """Read, with pauses; `recovered` is whole when it ends."""
@@ -94,6 +105,7 @@ class Replay:
                 if count % _PAUSE == 0:
                     yield
         self.recovered.records += count
+        segment.records = count
 
     def _replay(self, record: Record, segment: int) -> None:
         kind = record.kind
@@ -130,10 +142,12 @@ class Replay:
             return
         if meta.origin is not None:
             self.recovered.standing.took(meta.origin)
+        if meta.sender != self._sender:
+            self._sender = meta.sender
         message = self._messages[id] = Message(
             id,
             meta.received,
-            meta.sender,
+            self._sender,
             meta.recipients,
             record.body_size,
             meta.eight_bit,

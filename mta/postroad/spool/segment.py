@@ -42,6 +42,7 @@ class Segment:
     size: int = 0
     live_messages: int = 0
     live_octets: int = 0
+    records: int = 0
 
 
 def sync_segments(segments: Iterable[Segment]) -> None:

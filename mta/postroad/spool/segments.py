@@ -23,6 +23,8 @@ class SegmentTable:
         # Every id that was ever put into a segment: eight octets each, and few segments are ever asked for theirs.
         self._ids: dict[int, array[int]] = {segment.number: array("Q") for segment in segments}
         self._older_octets = sum(segment.size for segment in segments[:-1])
+        self.records = 0
+        """Records in all segments."""
         self.live_octets = 0
         """Size of the messages that are not finished."""
 
@@ -51,6 +53,11 @@ class SegmentTable:
         self._segments.append(segment)
         self._by_number[segment.number] = segment
         self._ids[segment.number] = array("Q")
+
+    def count(self, segment: Segment, records: int) -> None:
+        """So many more records are in a segment."""
+        segment.records += records
+        self.records += records
 
     def path_of(self, location: Location) -> Path:
         """The file of a location."""
@@ -98,6 +105,7 @@ class SegmentTable:
                 break
             self._segments.pop(0)
             del self._by_number[segment.number], self._ids[segment.number]
+            self.records -= segment.records
             if self._segments:
                 self._older_octets -= segment.size
             dropped.append(segment.path)

@@ -31,10 +31,12 @@ def test_counts_the_oldest_and_the_next_are_those_of_what_waits(plan: list[tuple
     assert queue.next_due == min((item.due for item in waiting), default=float("inf"))
 
 
-def test_the_last_reply_is_kept_once_for_all() -> None:
+def test_what_many_have_in_common_is_kept_once() -> None:
     queue = DestinationQueue(QueueKey("", "", b"y"))
     items = [delivery(1.0, "".join(("450 ", "later"))) for _ in range(3)]
     for item in items:
+        item.message.sender = b"".join((b"a@", b"x.test"))
         queue.add(item)
+    assert len({id(item.message.sender) for item in items}) == 1
     assert queue.last_reply == "450 later"
     assert len({id(item.reply) for item in items}) == 1

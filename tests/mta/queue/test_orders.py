@@ -43,6 +43,22 @@ class SiteByDomain:
         return self.known(domain)
 
 
+class NoAnswer(SiteByDomain):
+    """A resolver that never answers, or fails as nobody foresaw."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self._error = error
+
+    def known(self, domain: bytes) -> None:  # type: ignore[override]
+        return None
+
+    async def find(self, domain: bytes) -> Route:
+        if self._error is not None:
+            raise self._error
+        await asyncio.Event().wait()
+        raise AssertionError
+
+
 class StalledSite:
     """A site without a connection."""
 
@@ -76,12 +92,12 @@ def fail(error: OSError) -> None:
 
 
 class Queue:
-    def __init__(self, folder: Path, *, max_age: float = 5 * 86400.0) -> None:
+    def __init__(self, folder: Path, *, max_age: float = 5 * 86400.0, router: SiteByDomain | None = None) -> None:
         self.spool = Spool(folder, fatal=fail)
         self.log = KeptLog()
         self.dispatcher = Dispatcher(
             spool=self.spool,
-            router=SiteByDomain(),
+            router=router or SiteByDomain(),
             new_site=lambda route, _: StalledSite(route.site),  # type: ignore[arg-type,return-value]
             policy=RetryPolicy(max_age=max_age),
             bouncer=Bouncer(
@@ -114,8 +130,7 @@ class Queue:
         return message
 
     async def give(self, action: Action, seconds: float = HOUR, **scope: Any) -> Any:
-        order = await self.book.give(action, Scope(**scope), reason="because", until=time.time() + seconds)
-        await self.enforcement.begin(order)
+        order, _ = await self.enforcement.give(action, Scope(**scope), reason="because", until=time.time() + seconds)
         return order
 
     @property
@@ -154,7 +169,7 @@ async def test_suspended_mail_waits_and_goes_on_when_the_order_is_lifted(queue: 
     assert queue.ready == {"d@z.test"}
     assert {delivery.attempts for delivery in queue.dispatcher.scheduled_deliveries()} == {0}
     assert there.deliveries[0].due == pytest.approx(order.until)
-    await queue.enforcement.end(await queue.book.lift(order.number))
+    await queue.enforcement.lift(order.number)
     await eventually(lambda: queue.ready == {"b@y.test", "c@y.test", "d@z.test"})
 
 
@@ -203,7 +218,7 @@ async def test_mail_that_can_leave_only_from_a_suspended_source_waits(queue: Que
     order = await queue.give(Action.SUSPEND, source="one")
     assert queue.ready == set()
     assert not queue.book.source_open("one")
-    await queue.enforcement.end(await queue.book.lift(order.number))
+    await queue.enforcement.lift(order.number)
     assert queue.book.source_open("one")
     await eventually(lambda: queue.ready == {"b@y.test"})
 
@@ -269,3 +284,15 @@ async def test_an_order_that_makes_no_sense_is_refused_with_the_reason(queue: Qu
             await queue.book.give(Action.BOUNCE, scope, reason="", until=time.time() + until)
     with pytest.raises(KeyError):
         await queue.book.lift(7)
+
+
+@pytest.mark.parametrize("error", [None, ZeroDivisionError()])
+async def test_a_lookup_that_does_not_end_defers_what_waits_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception | None
+) -> None:
+    monkeypatch.setattr("postroad.queue.dispatcher.LOOKUP_TIMEOUT", 0.01)
+    queue = Queue(tmp_path, router=NoAnswer(error))
+    message = await queue.accept(b"b@y.test")
+    await eventually(lambda: queue.dispatcher.scheduled == 1)
+    assert "did not end" in message.deliveries[0].reply
+    await queue.close()

@@ -11,6 +11,7 @@ from postroad.spool.compaction import should_compact
 from postroad.spool.errors import SpoolError, SpoolFullError, UnreadableError
 from postroad.spool.log import Spool
 from postroad.spool.message import Delivery, Message, Outcome, group_recipients
+from postroad.spool.record import MessageMeta, RecordKind, check_of, encode_record
 from postroad.spool.recovery import read_spool
 from postroad.spool.segment import list_segments, segment_path
 from postroad.spool.verify import verify_spool
@@ -233,16 +234,84 @@ async def test_ids_grow_also_over_restarts(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("segments", "octets", "live", "wanted"),
+    ("segments", "octets", "live", "records", "wanted"),
     [
-        (1, 1000, 0, False),
-        (5, 500, 0, True),
-        (5, 400, 0, False),
-        (20, 2000, 1000, False),
-        (20, 2000, 100, True),
-        (65, 300, 0, True),
-        (64, 300, 0, False),
+        (1, 1000, 0, 0, False),
+        (5, 500, 0, 0, True),
+        (5, 400, 0, 0, False),
+        (20, 2000, 1000, 0, False),
+        (20, 2000, 100, 0, True),
+        (65, 300, 0, 0, True),
+        (64, 300, 0, 0, False),
+        (2, 300, 200, 200_040, False),
+        (2, 300, 200, 200_041, True),
     ],
 )
-def test_when_to_compact(segments: int, octets: int, live: int, wanted: bool) -> None:
-    assert should_compact(segments=segments, octets=octets, live_octets=live, segment_size=100) is wanted
+def test_when_to_compact(segments: int, octets: int, live: int, records: int, wanted: bool) -> None:
+    facts = {"segments": segments, "octets": octets, "live_octets": live, "records": records}
+    assert should_compact(**facts, segment_size=100, live_messages=10) is wanted
+
+
+async def test_mail_is_taken_while_the_log_is_still_read(tmp_path: Path) -> None:
+    spool = opened(tmp_path, 4096)
+    old = [message(spool, body=b"x" * 1000 + b"\r\n") for _ in range(30)]
+    await asyncio.gather(*(stored(spool, item) for item in old))
+    spool.record_outcome(old[0].deliveries[0], Outcome.DELIVERED)
+    await spool.close()
+    spool = opened(tmp_path, 4096)
+    new = message(spool)
+    assert await stored(spool, new) is None
+    assert new.id > old[-1].id
+    assert spool.recovering
+    assert not spool.synced
+    spool.record_outcome(new.deliveries[0], Outcome.DELIVERED)
+    assert [item.id for item in await spool.recover()] == [item.id for item in old[1:]]
+    assert set(spool.messages) == {item.id for item in old[1:]}
+    assert spool.live_octets == sum(item.size for item in old[1:])
+    assert await spool.recover() == []
+    await spool.close()
+
+
+async def test_nothing_is_removed_while_the_log_is_still_read(tmp_path: Path) -> None:
+    spool = opened(tmp_path, 4096)
+    old = [message(spool, body=b"x" * 1000 + b"\r\n") for _ in range(30)]
+    await asyncio.gather(*(stored(spool, item) for item in old))
+    await spool.close()
+    before = list_segments(tmp_path)
+    spool = opened(tmp_path, 4096)
+    for _ in range(20):
+        item = message(spool, body=b"x" * 1000 + b"\r\n")
+        await stored(spool, item)
+        spool.record_outcome(item.deliveries[0], Outcome.DELIVERED)
+    assert set(before) <= set(list_segments(tmp_path))
+    await spool.close()
+    spool = opened(tmp_path, 4096)
+    assert len(await spool.recover()) == 30
+    await spool.close()
+
+
+async def test_a_log_of_a_release_before_is_read(tmp_path: Path) -> None:
+    """Its segments say nothing of those before them."""
+    for number in (1, 2):
+        meta = MessageMeta(100.0, b"a@x.test", (b"b@y.test",))
+        head = encode_record(RecordKind.SEGMENT, number)
+        body = b"body\r\n"
+        item = encode_record(RecordKind.MESSAGE, (9 << 60) + number, meta, len(body), check_of([body])) + body
+        segment_path(tmp_path, number).write_bytes(head + item)
+    spool = opened(tmp_path)
+    assert spool.next_id() > (9 << 60) + 2
+    assert [item.id for item in await spool.recover()] == [(9 << 60) + 1, (9 << 60) + 2]
+    await spool.close()
+
+
+async def test_a_segment_that_goes_while_a_spool_is_looked_at_is_no_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = opened(tmp_path, 4096)
+    item = message(spool)
+    await stored(spool, item)
+    await spool.close()
+    real = list_segments
+    looks = iter([[1, 99], [1]])
+    monkeypatch.setattr("postroad.spool.recovery.list_segments", lambda folder: next(looks, real(folder)))
+    assert list(read_spool(tmp_path).messages) == [item.id]
