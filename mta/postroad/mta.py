@@ -10,12 +10,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from postroad.admin.drain import drain_routes
+from postroad.admin.api import admin_routes
+from postroad.admin.drain import drain_handlers
 from postroad.admin.http import AdminServer
-from postroad.admin.messages import message_routes
-from postroad.admin.mta import mta_routes
-from postroad.admin.openapi import with_description
-from postroad.admin.orders import order_routes
+from postroad.admin.messages import message_handlers
+from postroad.admin.mta import mta_handlers
+from postroad.admin.orders import order_handlers
 from postroad.build import this_build
 from postroad.content.key_ring import KeyRing
 from postroad.drain.client import PeerClient
@@ -121,15 +121,14 @@ class Mta:
         self.drainer = self._new_drainer(identity)
         self._receiver = self._new_receiver(identity)
         largest = max_batch_size(settings.drain.batch_octets, self._max_message)
-        routes = (
-            mta_routes(self)
-            | message_routes(self)
-            | order_routes(self.dispatcher.enforcement, clock=time.time)
-            | drain_routes(self.drainer, self._receiver, max_batch=largest)
-        )
-        self.admin = AdminServer(
-            with_description(routes, version=self.build.version), token=read_token(settings.admin.token_file)
-        )
+        handlers = {
+            **mta_handlers(self),
+            **message_handlers(self),
+            **order_handlers(self.dispatcher.enforcement, clock=time.time),
+            **drain_handlers(self.drainer, self._receiver),
+        }
+        described = admin_routes(handlers, version=self.build.version, max_batch=largest)
+        self.admin = AdminServer(described, token=read_token(settings.admin.token_file))
 
     def _new_bouncer(self) -> Bouncer:
         notices = self._settings.notices

@@ -180,3 +180,24 @@ def test_a_drain_moves_the_mail_of_all_workers(
     target.flush()
     wait_until(lambda: target.queue()["messages"] == 0)
     assert sink.delivered == expected(60)
+
+
+def test_an_order_is_one_for_all_workers_and_a_message_is_found_wherever_it_is(
+    several: Several, sink: ChoosySink
+) -> None:
+    order = {"action": "suspend", "domain": "y.test", "reason": "r", "seconds": 600}
+    given = json.loads(several.get("/orders", method="POST", body=order))["order"]
+    send(several, 0, 20)
+    wait_until(lambda: waiting(several, 20))
+    assert [item["id"] for item in json.loads(several.get("/orders"))["orders"]] == [given["id"]]
+    (row,) = json.loads(several.get("/queue/top?by=domain"))["queues"]
+    assert (row["name"], row["deliveries"]) == (["y.test"], 20)
+    ids = [event["queue_id"] for event in several.events("reception")]
+    for id in ids:
+        (delivery,) = json.loads(several.get(f"/message?id={id}"))["deliveries"]
+        assert delivery["order"] == given["id"]
+    assert not sink.deferred
+    lifted = json.loads(several.get("/orders/lift", method="POST", body={"id": given["id"]}))
+    assert lifted["due"] == 20
+    wait_until(lambda: len(sink.deferred) == 20)
+    assert json.loads(several.get("/openapi.json"))["openapi"] == "3.1.0"

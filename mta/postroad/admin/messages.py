@@ -3,18 +3,17 @@
 import time
 from typing import TYPE_CHECKING, Any
 
-from postroad.admin.http import AdminRequest, AdminRoute, Answer
+from postroad.admin.api import MOST_ROWS, Handlers
+from postroad.admin.http import AdminRequest, Answer
 from postroad.queue.survey import By, Order, top
 from postroad.spool.message import Delivery, Message
 
 if TYPE_CHECKING:
     from postroad.mta import Mta
 
-_MOST = 1000
 
-
-def message_routes(mta: "Mta") -> dict[tuple[str, str], AdminRoute]:
-    """The routes of messages and of what they are summed up by."""
+def message_handlers(mta: "Mta") -> Handlers:
+    """Who answers about messages and what they are summed up by."""
 
     def message(request: AdminRequest) -> Answer:
         wanted = request.parameters.get("id", "").lower()
@@ -27,15 +26,17 @@ def message_routes(mta: "Mta") -> dict[tuple[str, str], AdminRoute]:
         asked = request.parameters
         try:
             by, first = By(asked.get("by", "domain")), Order(asked.get("first", "count"))
-            limit = int(asked.get("limit", "20"))
+            limit = max(1, min(int(asked.get("limit", "20")), MOST_ROWS))
         except ValueError as error:
             kinds, orders = (", ".join(item.value for item in kind) for kind in (By, Order))
             return Answer.json({"error": f"{error}: by is one of {kinds}; first of {orders}; limit a number"}, 400)
         now = time.time()
-        rows = top(mta.dispatcher.queues.values(), by=by, first=first, limit=max(1, min(limit, _MOST)))
+        rows = top(mta.dispatcher.queues.values(), by=by, first=first, limit=limit)
         return Answer.json(
             {
                 "by": by.value,
+                "first": first.value,
+                "limit": limit,
                 "queues": [
                     {
                         "name": list(row.name),
@@ -50,20 +51,7 @@ def message_routes(mta: "Mta") -> dict[tuple[str, str], AdminRoute]:
             }
         )
 
-    return {
-        ("GET", "/message"): AdminRoute(
-            message, about="Where a queued message is, and what became of it so far.", query={"id": "that of the 250"}
-        ),
-        ("GET", "/queue/top"): AdminRoute(
-            sums,
-            about="What waits for its time, summed up: the most first, or the oldest.",
-            query={
-                "by": ", ".join(item.value for item in By),
-                "first": ", ".join(item.value for item in Order),
-                "limit": f"rows, 1 to {_MOST}",
-            },
-        ),
-    }
+    return {("GET", "/message"): message, ("GET", "/queue/top"): sums}
 
 
 def _find(mta: "Mta", wanted: str) -> Message | None:

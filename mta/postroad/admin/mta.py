@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from postroad.admin.http import AdminRequest, AdminRoute, Answer
+from postroad.admin.api import Handlers
+from postroad.admin.http import AdminRequest, Answer
 from postroad.queue.survey import By, top
 
 if TYPE_CHECKING:
@@ -14,8 +15,8 @@ if TYPE_CHECKING:
 _TOP = 20
 
 
-def mta_routes(mta: "Mta") -> dict[tuple[str, str], AdminRoute]:
-    """The routes of an MTA's admin port."""
+def mta_handlers(mta: "Mta") -> Handlers:
+    """Who answers about the MTA as a whole."""
 
     def ready(_: AdminRequest) -> Answer:
         reason = mta.not_ready()
@@ -29,20 +30,13 @@ def mta_routes(mta: "Mta") -> dict[tuple[str, str], AdminRoute]:
         return Answer.json({"made_due": mta.dispatcher.flush()})
 
     return {
-        ("GET", "/ready"): AdminRoute(ready, open=True, text=True, about="Whether mail should be sent here, or 503."),
-        ("GET", "/health"): AdminRoute(
-            lambda _: Answer.text("ok"), open=True, text=True, about="Whether the process works at all."
-        ),
-        ("GET", "/metrics"): AdminRoute(metrics, open=True, text=True, about="All metrics, as Prometheus reads them."),
-        ("GET", "/build"): AdminRoute(
-            lambda _: Answer.json({"version": mta.build.version, "release": mta.build.release}),
-            about="The build.",
-        ),
-        ("GET", "/queue"): AdminRoute(
-            lambda _: Answer.json(queue_summary(mta)),
-            about="What is queued: in all, and the largest of it.",
-        ),
-        ("POST", "/flush"): AdminRoute(flush, about="Make everything due now that isn't suspended."),
+        ("GET", "/ready"): ready,
+        ("GET", "/health"): lambda _: Answer.text("ok"),
+        ("GET", "/metrics"): metrics,
+        ("GET", "/build"): lambda _: Answer.json({"version": mta.build.version, "release": mta.build.release}),
+        ("GET", "/queue"): lambda _: Answer.json(queue_summary(mta)),
+        ("POST", "/flush"): flush,
+        ("GET", "/workers"): lambda _: Answer.json({"workers": []}),
     }
 
 

@@ -48,13 +48,15 @@ class Enforcement:
             self._dispatcher.wait(delivery, min(order.until, expiry))
         return True
 
-    async def give(self, action: Action, scope: Scope, *, reason: str, until: float) -> tuple[Order, int]:
+    async def give(
+        self, action: Action, scope: Scope, *, reason: str, until: float, number: int = 0
+    ) -> tuple[Order, int]:
         """Give an order, durably, and carry it out; `until` in Unix time. With the deliveries that it stopped at once.
 
         Raises:
             ValueError: nothing could be ordered so, with what is wrong.
         """
-        order = await self.book.give(action, scope, reason=reason, until=until)
+        order = await self.book.give(action, scope, reason=reason, until=until, number=number)
         return order, await self._begin(order)
 
     async def lift(self, number: int) -> tuple[Order, int]:

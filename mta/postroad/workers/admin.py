@@ -2,11 +2,14 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from postroad.admin.api import Handlers, admin_routes
 from postroad.admin.http import AdminRequest, AdminRoute, Answer
 from postroad.build import this_build
 from postroad.workers import merge
@@ -17,18 +20,18 @@ if TYPE_CHECKING:
 
 _TIMEOUT = 10.0
 _BODY_TIMEOUT = 300.0
-_MAX_ORDER = 64 << 10
 _RECEIVER = 1
 """The worker that takes other MTAs' messages: it must be the same one each time a batch is offered."""
 
-Handler = Callable[[AdminRequest], Awaitable[Answer]]
+
+Later = Callable[[AdminRequest], Awaitable[Answer]]
 
 
 def worker_routes(supervisor: "Supervisor", *, max_batch: int) -> dict[tuple[str, str], AdminRoute]:
     """The routes of a supervisor's admin port: those of an MTA, answered by all of its workers."""
     build = this_build()
 
-    def all_of(method: str, path: str, merged: Callable[[list[Any]], dict[str, Any]]) -> Handler:
+    def all_of(method: str, path: str, merged: Callable[[list[Any]], dict[str, Any]]) -> Later:
         async def handle(request: AdminRequest) -> Answer:
             answers = await _ask_all(supervisor, method, path, request.body)
             good = [answer.json for answer in answers.values() if answer.status == 200]
@@ -38,7 +41,7 @@ def worker_routes(supervisor: "Supervisor", *, max_batch: int) -> dict[tuple[str
 
         return handle
 
-    def one(method: str, path: str) -> Handler:
+    def one(method: str, path: str) -> Later:
         async def handle(request: AdminRequest) -> Answer:
             try:
                 answer = await supervisor.ask(_RECEIVER, method, path, request.body, _BODY_TIMEOUT)
@@ -66,22 +69,58 @@ def worker_routes(supervisor: "Supervisor", *, max_batch: int) -> dict[tuple[str
         )
         return Answer(200, (merge.metrics(texts) + own).encode(), CONTENT_TYPE_LATEST)
 
-    return {
-        ("GET", "/ready"): AdminRoute(ready, open=True),
-        ("GET", "/health"): AdminRoute(lambda _: Answer.text("ok"), open=True),
-        ("GET", "/metrics"): AdminRoute(metrics, open=True),
-        ("GET", "/build"): AdminRoute(lambda _: Answer.json({"version": build.version, "release": build.release})),
-        ("GET", "/workers"): AdminRoute(lambda _: Answer.json({"workers": supervisor.facts()})),
-        ("GET", "/queue"): AdminRoute(all_of("GET", "/queue", merge.queue)),
-        ("POST", "/flush"): AdminRoute(all_of("POST", "/flush", merge.total)),
-        ("GET", "/drain"): AdminRoute(all_of("GET", "/drain", merge.drain)),
-        ("POST", "/drain"): AdminRoute(all_of("POST", "/drain", merge.drain), max_body=_MAX_ORDER),
-        ("DELETE", "/drain"): AdminRoute(all_of("DELETE", "/drain", merge.drain)),
-        ("POST", "/drain/take-back"): AdminRoute(all_of("POST", "/drain/take-back", merge.drain), max_body=_MAX_ORDER),
-        ("GET", "/spool/receive"): AdminRoute(one("GET", "/spool/receive")),
-        ("POST", "/spool/receive"): AdminRoute(one("POST", "/spool/receive"), max_body=max_batch),
-        ("POST", "/spool/withdraw"): AdminRoute(one("POST", "/spool/withdraw"), max_body=_MAX_ORDER),
+    async def message(request: AdminRequest) -> Answer:
+        answers = await _ask_all(supervisor, "GET", f"/message?{urlencode(request.parameters)}")
+        found = next((answer for answer in answers.values() if answer.status == 200), None)
+        if found is not None:
+            return Answer(found.status, found.body, found.content_type)
+        return _first_refusal(supervisor, answers)
+
+    async def top(request: AdminRequest) -> Answer:
+        return await all_of("GET", f"/queue/top?{urlencode(request.parameters)}", merge.top)(request)
+
+    async def give(request: AdminRequest) -> Answer:
+        # One number for all workers; that of a worker's own order grows in the same way, and is never so even.
+        try:
+            wanted = {**json.loads(bytes(request.body)), "number": int(time.time() * 1000) << 20}
+        except (ValueError, TypeError) as error:
+            return Answer.json({"error": f"the body must be an order as JSON: {error}"}, 400)
+        numbered = AdminRequest(request.parameters, bytearray(json.dumps(wanted).encode()), request.peer)
+        return await all_of("POST", "/orders", merge.order)(numbered)
+
+    def some_of(method: str, path: str, merged: Callable[[list[Any]], dict[str, Any]]) -> Later:
+        """What a worker that was started later needn't know of."""
+
+        async def handle(request: AdminRequest) -> Answer:
+            answers = await _ask_all(supervisor, method, path, request.body)
+            good = [answer.json for answer in answers.values() if answer.status == 200]
+            return Answer.json(merged(good)) if good else _first_refusal(supervisor, answers)
+
+        return handle
+
+    own: Handlers = {
+        ("GET", "/ready"): ready,
+        ("GET", "/health"): lambda _: Answer.text("ok"),
+        ("GET", "/metrics"): metrics,
+        ("GET", "/build"): lambda _: Answer.json({"version": build.version, "release": build.release}),
+        ("GET", "/workers"): lambda _: Answer.json({"workers": supervisor.facts()}),
+        ("GET", "/queue"): all_of("GET", "/queue", merge.queue),
+        ("GET", "/queue/top"): top,
+        ("GET", "/message"): message,
+        ("POST", "/flush"): all_of("POST", "/flush", merge.total),
+        ("GET", "/orders"): all_of("GET", "/orders", merge.orders),
+        ("POST", "/orders"): give,
+        ("POST", "/orders/lift"): some_of("POST", "/orders/lift", merge.order),
+        ("POST", "/rebind"): all_of("POST", "/rebind", merge.total),
+        ("GET", "/drain"): all_of("GET", "/drain", merge.drain),
+        ("POST", "/drain"): all_of("POST", "/drain", merge.drain),
+        ("DELETE", "/drain"): all_of("DELETE", "/drain", merge.drain),
+        ("POST", "/drain/take-back"): some_of("POST", "/drain/take-back", merge.drain),
+        ("GET", "/spool/receive"): one("GET", "/spool/receive"),
+        ("POST", "/spool/receive"): one("POST", "/spool/receive"),
+        ("POST", "/spool/withdraw"): one("POST", "/spool/withdraw"),
     }
+    return admin_routes(own, version=build.version, max_batch=max_batch)
 
 
 async def _ask_all(

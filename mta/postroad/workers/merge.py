@@ -32,6 +32,35 @@ def queue(parts: Sequence[Json]) -> dict[str, Any]:
     return whole
 
 
+def top(parts: Sequence[Json]) -> dict[str, Any]:
+    """`GET /queue/top`: rows of one name added up; the most first, or the oldest, as each worker had them."""
+    rows: dict[tuple[str, ...], dict[str, Any]] = {}
+    for item in _all(parts, "queues"):
+        known = rows.get(tuple(item["name"]))
+        if known is None:
+            rows[tuple(item["name"])] = dict(item)
+            continue
+        larger = max(known, item, key=lambda row: row["deliveries"])
+        known |= {key: larger[key] for key in ("next_attempt_in", "last_reply")}
+        known |= {key: known[key] + item[key] for key in ("deliveries", "recipients")}
+        known["oldest_seconds"] = max(known["oldest_seconds"], item["oldest_seconds"])
+    order = {"count": "deliveries", "age": "oldest_seconds"}[parts[0]["first"]]
+    queues = sorted(rows.values(), key=lambda row: -row[order])[: parts[0]["limit"]]
+    return {key: parts[0][key] for key in ("by", "first", "limit")} | {"queues": queues}
+
+
+def orders(parts: Sequence[Json]) -> dict[str, Any]:
+    """`GET /orders`: each order once; all workers know it by one number."""
+    return {"orders": list({item["id"]: item for item in reversed(_all(parts, "orders"))}.values())}
+
+
+def order(parts: Sequence[Json]) -> dict[str, Any]:
+    """An order that was given or lifted, with the sums of what that did."""
+    return {"order": parts[0]["order"]} | {
+        key: sum(part[key] for part in parts) for key in ("stopped", "due") if key in parts[0]
+    }
+
+
 def total(parts: Sequence[Json]) -> dict[str, Any]:
     """The sum of each number."""
     return {key: sum(part[key] for part in parts) for key in parts[0]}
