@@ -32,8 +32,10 @@ BOUNCE_WAIT = 60.0
 LOOKUP_TIMEOUT = 120.0
 """Seconds for all that a route needs to be known; each question has a timeout of its own."""
 _BATCH = 500
-_SLICE = 0.01
+_SLICE = 0.005
 """Seconds after which others have their turn."""
+_PAUSE = 0.005
+"""Seconds of that turn."""
 
 
 class Dispatcher:
@@ -110,7 +112,7 @@ class Dispatcher:
             for delivery in message.deliveries:
                 self._rest(delivery)
             if count % _BATCH == 0 and self._loop.time() > pause:
-                self._loop.call_soon(self._restore, messages)
+                self._loop.call_later(_PAUSE, self._restore, messages)
                 break
         self._arm()
 
@@ -269,9 +271,15 @@ class Dispatcher:
 
     def _wake(self) -> None:
         self._timer = None
-        for delivery in self._scheduled.pop_due(time.time(), _BATCH):
+        due = self._scheduled.pop_due(time.time(), _BATCH)
+        for delivery in due:
             self._start(delivery)
-        self._arm()
+        if len(due) == _BATCH and not (self._draining or self._held):
+            # Many come due at once after a flush or a long stop: what is under way must get on meanwhile.
+            self._timer_due = 0.0
+            self._timer = self._loop.call_later(_PAUSE, self._wake)
+        else:
+            self._arm()
 
     def _start(self, delivery: Delivery) -> None:
         """Find the way for a delivery whose time has come."""
