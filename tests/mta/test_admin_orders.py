@@ -21,9 +21,7 @@ def choosy(stopped_after: Callable[[Any], Any]) -> ChoosySink:
 
 @pytest.fixture
 def mta(new_mta: Callable[..., MtaDaemon], choosy: ChoosySink) -> MtaDaemon:
-    started = new_mta(smart_host=choosy.port)
-    started.start()
-    return started
+    return new_mta(smart_host=choosy.port)
 
 
 def send(mta: MtaDaemon, *recipients: str) -> str:

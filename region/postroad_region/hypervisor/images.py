@@ -53,12 +53,25 @@ def bake(ami: str, instance_id: str) -> None:
     run(command, timeout=BAKE_SECONDS)
 
 
+_LOOKS = 5
+
+
 def made() -> dict[str, tuple[str, ...]]:
     """The AMI and the names of every image made here, by podman's id."""
-    listed: list[dict[str, Any]] = json.loads(
-        run(["podman", "images", "--filter", f"label={LABEL}", "--format", "json"]).strip() or "[]"
-    )
+    listed: list[dict[str, Any]] = json.loads(_listed().strip() or "[]")
     return {str(each["Id"]): (each["Labels"][LABEL], *(each.get("Names") or ())) for each in listed}
+
+
+def _listed() -> str:
+    """What podman prints; it fails as a whole if an image is removed while it looks at them one by one."""
+    command = ["podman", "images", "--filter", f"label={LABEL}", "--format", "json"]
+    for _ in range(_LOOKS):
+        try:
+            return run(command)
+        except RegionError as error:
+            if "image not known" not in str(error):
+                raise
+    return run(command)
 
 
 def stale(found: Mapping[str, tuple[str, ...]], kept: Iterable[str]) -> list[str]:
