@@ -26,6 +26,11 @@ def available(proc: Path = Path("/proc"), cgroups: Path = Path("/sys/fs/cgroup")
     return min(limits)
 
 
+def allowance() -> int:
+    """Octets that an MTA holds at the most if its settings don't say: the rest is the kernel's, for what it caches."""
+    return available() * 3 // 4
+
+
 def trim() -> None:
     """Give back to the host what the allocator holds and nobody uses (malloc_trim(3))."""
     try:

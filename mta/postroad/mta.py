@@ -120,14 +120,13 @@ class Mta:
         identity = SpoolIdentity(settings.spool.path)
         self.drainer = self._new_drainer(identity)
         self._receiver = self._new_receiver(identity)
-        largest = max_batch_size(settings.drain.batch_octets, self._max_message)
         handlers = {
             **mta_handlers(self),
             **message_handlers(self),
             **order_handlers(self.dispatcher.enforcement, clock=time.time),
             **drain_handlers(self.drainer, self._receiver),
         }
-        described = admin_routes(handlers, version=self.build.version, max_batch=largest)
+        described = admin_routes(handlers, version=self.build.version, max_batch=largest_batch(settings))
         self.admin = AdminServer(described, token=read_token(settings.admin.token_file))
 
     def _new_bouncer(self) -> Bouncer:
@@ -164,16 +163,11 @@ class Mta:
             lambda message: self.dispatcher.restore([message]),
             not_taking=self._not_taking,
             stopping=lambda: self._draining,
-            max_message=self._max_message,
+            max_message=largest_message(self._settings),
             max_batch=self._settings.drain.batch_octets,
             metrics=self.metrics,
             log=self._log,
         )
-
-    @property
-    def _max_message(self) -> int:
-        """Octets of the largest message that another MTA may hand over."""
-        return largest_message(self._settings)
 
     def _submit(self, message: Any) -> None:
         self.dispatcher.submit(message)
@@ -297,6 +291,11 @@ class Mta:
 def largest_message(settings: MtaSettings) -> int:
     """Octets of the largest message in a spool: what added fields make of the largest that a listener takes."""
     return max(listener.max_message_size for listener in settings.listeners.values()) + _ADDED_FIELDS
+
+
+def largest_batch(settings: MtaSettings) -> int:
+    """Octets of the largest batch of messages that another MTA may hand over."""
+    return max_batch_size(settings.drain.batch_octets, largest_message(settings))
 
 
 def read_token(file: Path | None) -> str | None:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 from daemons import MtaDaemon, ScriptedHost, wait_until
-from sinks import Postfix, PostfixSink
+from postfix import DiscardingPostfix
+from sinks import PostfixSink
 
 COUNT = 20
 FAST = '[retry]\nfirst_delay = "100ms"\nmax_delay = "200ms"\nmax_age = "60s"\n'
@@ -96,7 +97,7 @@ def test_who_fails_now_and_then_gets_all_mail_in_the_end(
 def test_postfix_takes_each_message_once_and_finds_nothing_to_complain_of(
     new_mta: Callable[..., MtaDaemon], stopped_after: Callable[[Any], Any]
 ) -> None:
-    postfix = stopped_after(Postfix(smtpd_junk_command_limit="1", smtpd_soft_error_limit="1"))
+    postfix = stopped_after(DiscardingPostfix(smtpd_junk_command_limit="1", smtpd_soft_error_limit="1"))
     mta = new_mta(smart_host=postfix.port, more=FEW)
     accepted = send(mta, 60)
     wait_until(lambda: mta.queue()["messages"] == 0, what="all are delivered")

@@ -4,13 +4,12 @@ import asyncio
 import hmac
 import ipaddress
 import json
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any, cast
 from urllib.parse import parse_qsl
 
 import h11
-import msgspec
 
 from postroad.wire.proxy_protocol import HeaderError, without_header
 
@@ -54,24 +53,11 @@ Handler = Callable[[AdminRequest], Answer | Awaitable[Answer]]
 
 @dataclass(frozen=True, slots=True)
 class AdminRoute:
-    """What answers to a method and path, and what of it stands in the API's description.
-
-    Args:
-        open: no token is needed.
-        max_body: octets that a request's body may have.
-        about: what it does, in a sentence.
-        query: parameters behind the path, with what they mean.
-        takes: the model of the body, if it is JSON.
-        text: the answer is text for people or Prometheus, not JSON.
-    """
+    """What answers to a method and path; `open` routes need no token, `max_body` is in octets."""
 
     handler: Handler
     open: bool = False
     max_body: int = 0
-    about: str = ""
-    query: Mapping[str, str] = field(default_factory=dict)
-    takes: type[msgspec.Struct] | None = None
-    text: bool = False
 
 
 class AdminServer:

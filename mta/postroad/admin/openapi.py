@@ -1,35 +1,41 @@
-"""The description of the admin port, made of its routes (OpenAPI 3.1)."""
+"""The description of an HTTP API, made of its operations (OpenAPI 3.1)."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
-from postroad.admin.http import AdminRoute, Answer
 
-Routes = Mapping[tuple[str, str], AdminRoute]
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What a method does to a path.
 
-PATH = "/openapi.json"
+    Args:
+        about: what it does, in a sentence.
+        open: no token is needed.
+        text: the answer is text for people or Prometheus, not JSON.
+        query: parameters behind the path, with what they mean.
+        takes: the model of the body, if it is JSON.
+        octets: the body is octets and not JSON.
+    """
+
+    about: str
+    open: bool = False
+    text: bool = False
+    query: Mapping[str, str] = field(default_factory=dict)
+    takes: type[msgspec.Struct] | None = None
+    octets: bool = False
 
 
-def with_description(routes: Routes, *, version: str) -> dict[tuple[str, str], AdminRoute]:
-    """The routes, and one that describes them all, itself included."""
-    described = dict(routes)
-    described["GET", PATH] = AdminRoute(
-        lambda _: Answer.json(document), about="This description of the admin port (OpenAPI 3.1)."
-    )
-    document = describe(described, version=version)
-    return described
-
-
-def describe(routes: Routes, *, version: str) -> dict[str, Any]:
-    """The OpenAPI document of some routes."""
-    models = [route.takes for route in routes.values() if route.takes is not None]
+def describe(operations: Mapping[tuple[str, str], Operation], *, version: str) -> dict[str, Any]:
+    """The OpenAPI document of some operations, by method and path."""
+    models = [operation.takes for operation in operations.values() if operation.takes is not None]
     schemas, components = msgspec.json.schema_components(models, ref_template="#/components/schemas/{name}")
     schema_of = dict(zip(models, schemas, strict=True))
     paths: dict[str, dict[str, Any]] = {}
-    for (method, path), route in routes.items():
-        paths.setdefault(path, {})[method.lower()] = _operation(method, path, route, schema_of)
+    for (method, path), operation in operations.items():
+        paths.setdefault(path, {})[method.lower()] = _described(method, path, operation, schema_of)
     return {
         "openapi": "3.1.0",
         "info": {"title": "Postroad MTA", "version": version, "description": "The admin port of one MTA."},
@@ -48,26 +54,29 @@ _PROBLEM = {
 }
 
 
-def _operation(
-    method: str, path: str, route: AdminRoute, schema_of: Mapping[type[msgspec.Struct], dict[str, Any]]
+def _described(
+    method: str, path: str, operation: Operation, schema_of: Mapping[type[msgspec.Struct], dict[str, Any]]
 ) -> dict[str, Any]:
-    media = {"text/plain": {"schema": {"type": "string"}}} if route.text else {"application/json": {}}
+    media = {"text/plain": {"schema": {"type": "string"}}} if operation.text else {"application/json": {}}
     problem = {"description": "It can't be done.", "content": {"application/json": {"schema": _REFERENCE}}}
     found: dict[str, Any] = {
         "operationId": f"{method.lower()}{path.removesuffix('.json').title().replace('/', '').replace('-', '')}",
-        "summary": route.about,
+        "summary": operation.about,
         "responses": {"200": {"description": "Done.", "content": media}, "default": problem},
     }
-    if not route.open:
+    if not operation.open:
         found["security"] = [{"token": []}]
-    if route.query:
+    if operation.query:
         found["parameters"] = [
             {"name": name, "in": "query", "required": False, "description": text, "schema": {"type": "string"}}
-            for name, text in route.query.items()
+            for name, text in operation.query.items()
         ]
-    if route.takes is not None:
-        found["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema_of[route.takes]}}}
-    elif route.max_body:
+    if operation.takes is not None:
+        found["requestBody"] = {
+            "required": True,
+            "content": {"application/json": {"schema": schema_of[operation.takes]}},
+        }
+    elif operation.octets:
         content = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
         found["requestBody"] = {"required": True, "content": content}
     return found

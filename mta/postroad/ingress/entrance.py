@@ -11,7 +11,7 @@ from postroad.ingress.certificate import Certificate
 from postroad.ingress.listener import Listener
 from postroad.ingress.overload import Overload
 from postroad.ingress.reception import Reception
-from postroad.memory import available, resident, trim
+from postroad.memory import allowance, resident, trim
 from postroad.metrics import MtaMetrics
 from postroad.settings.ingress import ListenerSettings
 from postroad.settings.mta import MtaSettings
@@ -51,7 +51,7 @@ class Entrance:
         self._tenants = settings.all_tenants()
         self._budget = Budget(settings.limits.unfinished_messages)
         self._overload = Overload(
-            memory=settings.limits.memory or available() * 3 // 4,
+            memory=settings.limits.memory or allowance(),
             resident=resident,
             trim=trim,
             has_room=has_room,

@@ -31,11 +31,14 @@ def worker_routes(supervisor: "Supervisor", *, max_batch: int) -> dict[tuple[str
     """The routes of a supervisor's admin port: those of an MTA, answered by all of its workers."""
     build = this_build()
 
-    def all_of(method: str, path: str, merged: Callable[[list[Any]], dict[str, Any]]) -> Later:
+    def asked(method: str, path: str, merged: Callable[[list[Any]], Any], *, some: bool = False) -> Later:
+        """One answer of those of all workers; with `some`, of those that can give one."""
+
         async def handle(request: AdminRequest) -> Answer:
-            answers = await _ask_all(supervisor, method, path, request.body)
+            query = f"?{urlencode(request.parameters)}" if request.parameters else ""
+            answers = await _ask_all(supervisor, method, path + query, request.body)
             good = [answer.json for answer in answers.values() if answer.status == 200]
-            if len(good) == len(supervisor.workers):
+            if len(good) == len(supervisor.workers) or (some and good):
                 return Answer.json(merged(good))
             return _first_refusal(supervisor, answers)
 
@@ -69,15 +72,7 @@ def worker_routes(supervisor: "Supervisor", *, max_batch: int) -> dict[tuple[str
         )
         return Answer(200, (merge.metrics(texts) + own).encode(), CONTENT_TYPE_LATEST)
 
-    async def message(request: AdminRequest) -> Answer:
-        answers = await _ask_all(supervisor, "GET", f"/message?{urlencode(request.parameters)}")
-        found = next((answer for answer in answers.values() if answer.status == 200), None)
-        if found is not None:
-            return Answer(found.status, found.body, found.content_type)
-        return _first_refusal(supervisor, answers)
-
-    async def top(request: AdminRequest) -> Answer:
-        return await all_of("GET", f"/queue/top?{urlencode(request.parameters)}", merge.top)(request)
+    ordered = asked("POST", "/orders", merge.order)
 
     async def give(request: AdminRequest) -> Answer:
         # One number for all workers; that of a worker's own order grows in the same way, and is never so even.
@@ -86,17 +81,7 @@ def worker_routes(supervisor: "Supervisor", *, max_batch: int) -> dict[tuple[str
         except (ValueError, TypeError) as error:
             return Answer.json({"error": f"the body must be an order as JSON: {error}"}, 400)
         numbered = AdminRequest(request.parameters, bytearray(json.dumps(wanted).encode()), request.peer)
-        return await all_of("POST", "/orders", merge.order)(numbered)
-
-    def some_of(method: str, path: str, merged: Callable[[list[Any]], dict[str, Any]]) -> Later:
-        """What a worker that was started later needn't know of."""
-
-        async def handle(request: AdminRequest) -> Answer:
-            answers = await _ask_all(supervisor, method, path, request.body)
-            good = [answer.json for answer in answers.values() if answer.status == 200]
-            return Answer.json(merged(good)) if good else _first_refusal(supervisor, answers)
-
-        return handle
+        return await ordered(numbered)
 
     own: Handlers = {
         ("GET", "/ready"): ready,
@@ -104,18 +89,18 @@ def worker_routes(supervisor: "Supervisor", *, max_batch: int) -> dict[tuple[str
         ("GET", "/metrics"): metrics,
         ("GET", "/build"): lambda _: Answer.json({"version": build.version, "release": build.release}),
         ("GET", "/workers"): lambda _: Answer.json({"workers": supervisor.facts()}),
-        ("GET", "/queue"): all_of("GET", "/queue", merge.queue),
-        ("GET", "/queue/top"): top,
-        ("GET", "/message"): message,
-        ("POST", "/flush"): all_of("POST", "/flush", merge.total),
-        ("GET", "/orders"): all_of("GET", "/orders", merge.orders),
+        ("GET", "/queue"): asked("GET", "/queue", merge.queue),
+        ("GET", "/queue/top"): asked("GET", "/queue/top", merge.top),
+        ("GET", "/message"): asked("GET", "/message", merge.first, some=True),
+        ("POST", "/flush"): asked("POST", "/flush", merge.total),
+        ("GET", "/orders"): asked("GET", "/orders", merge.orders),
         ("POST", "/orders"): give,
-        ("POST", "/orders/lift"): some_of("POST", "/orders/lift", merge.order),
-        ("POST", "/rebind"): all_of("POST", "/rebind", merge.total),
-        ("GET", "/drain"): all_of("GET", "/drain", merge.drain),
-        ("POST", "/drain"): all_of("POST", "/drain", merge.drain),
-        ("DELETE", "/drain"): all_of("DELETE", "/drain", merge.drain),
-        ("POST", "/drain/take-back"): some_of("POST", "/drain/take-back", merge.drain),
+        ("POST", "/orders/lift"): asked("POST", "/orders/lift", merge.order, some=True),
+        ("POST", "/rebind"): asked("POST", "/rebind", merge.total),
+        ("GET", "/drain"): asked("GET", "/drain", merge.drain),
+        ("POST", "/drain"): asked("POST", "/drain", merge.drain),
+        ("DELETE", "/drain"): asked("DELETE", "/drain", merge.drain),
+        ("POST", "/drain/take-back"): asked("POST", "/drain/take-back", merge.drain, some=True),
         ("GET", "/spool/receive"): one("GET", "/spool/receive"),
         ("POST", "/spool/receive"): one("POST", "/spool/receive"),
         ("POST", "/spool/withdraw"): one("POST", "/spool/withdraw"),

@@ -10,6 +10,11 @@ _TOP = 20
 _SAMPLE = re.compile(r"([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})? (.+)")
 
 
+def first(parts: Sequence[Json]) -> Json:
+    """What one worker has and no other."""
+    return parts[0]
+
+
 def queue(parts: Sequence[Json]) -> dict[str, Any]:
     """`GET /queue`: sums, and sites and domains by name."""
     whole: dict[str, Any] = {

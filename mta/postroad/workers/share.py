@@ -1,6 +1,6 @@
 """Shares: what of the MTA's limits one worker may use, so that all together keep them."""
 
-from postroad.memory import available
+from postroad.memory import allowance
 from postroad.settings.mta import MtaSettings
 
 
@@ -34,7 +34,7 @@ def settings_of_worker(settings: MtaSettings, workers: int, number: int) -> MtaS
         "max_connections_per_site": part(egress.max_connections_per_site),
         "content_memory": part(egress.content_memory),
     }
-    memory = settings.limits.memory or available() * 3 // 4
+    memory = settings.limits.memory or allowance()
     # The largest message must be able to come in at every worker.
     largest = max(listener.max_message_size for listener in listeners.values())
     held = {"memory": part(memory), "unfinished_messages": max(largest, part(settings.limits.unfinished_messages))}

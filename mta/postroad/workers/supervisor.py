@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from postroad.admin.http import AdminServer
-from postroad.drain.wire import max_batch_size
 from postroad.listen import Ports
-from postroad.mta import largest_message, read_token
+from postroad.mta import largest_batch, read_token
 from postroad.settings.mta import MtaSettings
 from postroad.systemd import Watchdog, notify
 from postroad.workers.admin import worker_routes
@@ -90,9 +89,8 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, self._stopping.set)
         self._settings.spool.path.mkdir(mode=0o700, exist_ok=True)
-        settings = self._settings
-        routes = worker_routes(self, max_batch=max_batch_size(settings.drain.batch_octets, largest_message(settings)))
-        server = AdminServer(routes, token=read_token(settings.admin.token_file))
+        routes = worker_routes(self, max_batch=largest_batch(self._settings))
+        server = AdminServer(routes, token=read_token(self._settings.admin.token_file))
         admin = await self._loop.create_server(server.protocol, sock=ports.admin)
         keepers = [self._loop.create_task(self._keep(worker, ports)) for worker in self._workers]
         ready = self._loop.create_task(self._all_up())

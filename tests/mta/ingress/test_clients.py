@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from certificates import write_certificate
 from daemons import MtaDaemon, ScriptedHost, Sink, wait_until
+from postfix import RelayingPostfix
 from postroad.tenants.passwords import Cost, PasswordHash
-from relaying_postfix import RelayingPostfix
 
 TENANT = '[tenants.acme]\ndomains = ["acme.test"]\n[auth]\nfile = "identities"\n'
 MESSAGE = "From: a@acme.test\nX-Id: 1\n\n.dot\n..\nbody\n"

@@ -1,15 +1,16 @@
-"""Postfix as a client: it hands all that it takes to one host."""
+"""Postfix itself, with a queue of its own: as a mail host, and as a client."""
 
 import grp
 import os
 import pwd
+import re
 import shutil
-import socket
 import subprocess
 import tempfile
+from collections import Counter
 from pathlib import Path
 
-from daemons import free_port, wait_until
+from daemons import free_port, listens, wait_until
 
 _MAIN = """\
 compatibility_level = 3.6
@@ -22,8 +23,6 @@ inet_protocols = ipv4
 myhostname = postfix.test
 mydestination =
 mynetworks = 127.0.0.0/8
-smtpd_relay_restrictions = permit_mynetworks, reject
-relayhost = [127.0.0.1]:{relay}
 alias_maps =
 {more}
 """
@@ -37,6 +36,7 @@ defer unix - - n - 0 bounce
 trace unix - - n - 0 bounce
 error unix - - n - - error
 retry unix - - n - - error
+discard unix - - n - - discard
 smtp unix - - n - - smtp
 anvil unix - - n - 1 anvil
 proxymap unix - - n - - proxymap
@@ -45,10 +45,10 @@ postlog unix-dgram n - n - 1 postlogd
 """
 
 
-class RelayingPostfix:
-    """A Postfix with a queue of its own; `parameters` are its own."""
+class Postfix:
+    """A Postfix with these parameters (postconf(5)) beside those that keep it to itself."""
 
-    def __init__(self, relay: int, **parameters: str) -> None:
+    def __init__(self, **parameters: str) -> None:
         self.port = free_port()
         # Not under pytest's folder, which is for root alone: Postfix gives up its rights.
         self._folder = folder = Path(tempfile.mkdtemp(prefix="postroad-postfix-"))
@@ -57,10 +57,10 @@ class RelayingPostfix:
             (folder / name).mkdir()
         os.chown(folder / "data", pwd.getpwnam("postfix").pw_uid, grp.getgrnam("postfix").gr_gid)
         more = "".join(f"{key} = {value}\n" for key, value in parameters.items())
-        (folder / "etc/main.cf").write_text(_MAIN.format(folder=folder, relay=relay, more=more))
+        (folder / "etc/main.cf").write_text(_MAIN.format(folder=folder, more=more))
         (folder / "etc/master.cf").write_text(_MASTER.format(port=self.port))
         self._run("start")
-        wait_until(self._listens, what="Postfix listens")
+        wait_until(lambda: listens(self.port), what="Postfix listens")
 
     @property
     def log(self) -> str:
@@ -71,9 +71,26 @@ class RelayingPostfix:
         self._run("stop")
         shutil.rmtree(self._folder)
 
-    def _listens(self) -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
-
     def _run(self, word: str) -> None:
         subprocess.run(["postfix", "-c", str(self._folder / "etc"), word], check=True, capture_output=True)
+
+
+class DiscardingPostfix(Postfix):
+    """A mail host that takes everything and throws it away; its log tells what it took."""
+
+    def __init__(self, **parameters: str) -> None:
+        super().__init__(default_transport="discard:", relay_transport="discard:", **parameters)
+
+    @property
+    def message_ids(self) -> Counter[str]:
+        """How often each message arrived, by its Message-ID."""
+        return Counter(re.findall(r"message-id=<([^>]+)>", self.log))
+
+
+class RelayingPostfix(Postfix):
+    """A client: it hands all that it takes to one host."""
+
+    def __init__(self, relay: int, **parameters: str) -> None:
+        super().__init__(
+            smtpd_relay_restrictions="permit_mynetworks, reject", relayhost=f"[127.0.0.1]:{relay}", **parameters
+        )
