@@ -7,6 +7,7 @@ from typing import Any
 
 import boto3
 import pytest
+from postroad_region.api import seed
 
 ANSIBLE = Path(__file__).parents[2] / "ansible"
 
@@ -16,7 +17,7 @@ def launch(tier: str, zone: str, environment: str = "local") -> str:
     ec2 = boto3.client("ec2")
     here = [{"Name": "availability-zone", "Values": [zone]}]
     started = ec2.run_instances(
-        ImageId="ami-12c6146b",
+        ImageId=seed.BASE_AMI,
         MinCount=1,
         MaxCount=1,
         SubnetId=ec2.describe_subnets(Filters=here)["Subnets"][0]["SubnetId"],

@@ -5,6 +5,7 @@ from typing import Any
 import boto3
 import pytest
 import sending_interfaces
+from postroad_region.api import seed
 from sending_interfaces import decide, sources_of
 
 
@@ -110,7 +111,7 @@ def stack(aws: str) -> dict[str, str]:
     subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.20.16.0/20", AvailabilityZone="us-east-1a")["Subnet"][
         "SubnetId"
     ]
-    made = ec2.run_instances(ImageId="ami-12c6146b", MinCount=2, MaxCount=2, SubnetId=subnet)["Instances"]
+    made = ec2.run_instances(ImageId=seed.BASE_AMI, MinCount=2, MaxCount=2, SubnetId=subnet)["Instances"]
     private = [{"PrivateIpAddress": f"10.20.24.{last}", "Primary": last == 0} for last in (0, 1)]
     eni = ec2.create_network_interface(
         SubnetId=subnet,

@@ -10,12 +10,11 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 from moto.moto_api._internal.models import moto_api_backend
-from postroad_region.api import patches  # noqa: F401 - changes moto
+from postroad_region.api import patches, seed  # noqa: F401 - patches change moto
 from postroad_region.api.server import Api
 from postroad_region.api.state import StateFile
 
-# Of the images that moto knows by itself.
-IMAGE = "ami-12c6146b"
+IMAGE = seed.BASE_AMI
 
 
 @dataclass

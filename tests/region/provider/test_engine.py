@@ -23,7 +23,7 @@ aws.iam.RolePolicyAttachment("mta", role=role.name, policy_arn=read.arn)
 profile = aws.iam.InstanceProfile("mta", role=role.name)
 template = aws.ec2.LaunchTemplate(
     "mta",
-    image_id="ami-12c6146b",
+    image_id="ami-0ba5e000000000012",
     instance_type="t3.micro",
     iam_instance_profile={"name": profile.name},
     vpc_security_group_ids=[group.id],
