@@ -10,6 +10,7 @@ import urllib.request
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -69,21 +70,29 @@ class Answer:
 
 # boto3's stubs know literal service names only; here the name is a value.
 _client: Any = boto3.client
+LOCAL_NAMES = ("AWS_ENDPOINT_URL", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 
 
 def client(service: str, stack: str) -> Any:
-    """A boto3 client for the stack's account: the region in a box for `local`, else what the environment says."""
-    config = Config(retries={"total_max_attempts": 8, "mode": "standard"}, connect_timeout=3, read_timeout=30)
+    """A boto3 client for the stack's account: the region in a box for `local`, else what the environment says.
+
+    One for all who ask: making one reads the service's model, which takes longer than most calls do.
+    """
     if stack == "local":
-        return _client(
-            service,
-            endpoint_url=LOCAL["AWS_ENDPOINT_URL"],
-            region_name=LOCAL["AWS_REGION"],
-            aws_access_key_id=LOCAL["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=LOCAL["AWS_SECRET_ACCESS_KEY"],
-            config=config,
-        )
-    return _client(service, region_name=os.environ.get("AWS_REGION"), config=config)
+        return _client_of(service, **{name: LOCAL[name] for name in LOCAL_NAMES})
+    return _client_of(service, AWS_REGION=os.environ.get("AWS_REGION"))
+
+
+@cache
+def _client_of(service: str, **settings: str | None) -> Any:
+    return _client(
+        service,
+        endpoint_url=settings.get("AWS_ENDPOINT_URL"),
+        region_name=settings["AWS_REGION"],
+        aws_access_key_id=settings.get("AWS_ACCESS_KEY_ID"),
+        aws_secret_access_key=settings.get("AWS_SECRET_ACCESS_KEY"),
+        config=Config(retries={"total_max_attempts": 8, "mode": "standard"}, connect_timeout=3, read_timeout=30),
+    )
 
 
 def patiently(action: Callable[[], Result]) -> Result:

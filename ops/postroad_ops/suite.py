@@ -26,6 +26,7 @@ SHELL_SCRIPTS = (
     ".ci/run",
     "region/postroad_region/hypervisor/image/customize.sh",
 )
+GIVING_WAY = ("nice", "-n", "5")
 PYTHON_TREES = ("mta", "region", "ops", "bench", "pulumi", "tests", "ansible")
 MYPY_TREES = (
     "mta/postroad",
@@ -43,7 +44,8 @@ class Stage:
     Args:
         cwd: below the checkout.
         at_once: how many commands run at a time; their output is shown whole, one after the other.
-        beside: runs beside the other stages, since it mostly waits; its output is shown whole at its end.
+        beside: runs beside the other stages, which give way to it: its steps wait for each other, and take longest.
+            Its output is shown whole at its end.
         before: commands that come first, one by one.
     """
 
@@ -189,7 +191,7 @@ def _run_stage(console: Console, stage: Stage, *, output: int | None = None) -> 
 
     def run_one(command: Sequence[str]) -> bool:
         done = subprocess.run(
-            list(command),
+            command if stage.beside else [*GIVING_WAY, *command],
             cwd=folder,
             env=environment,
             stdin=subprocess.DEVNULL,
