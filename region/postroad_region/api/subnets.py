@@ -51,6 +51,9 @@ def _reserve(self: Subnets) -> ActionResult:
     result = _original_reserve(self)
     made: Any = result.result
     made["SubnetCidrReservation"].description = self._get_param("Description")
+    # moto keeps each address of the range for its own choice of addresses, which `private_addresses` replaces; the
+    # thousands of a /21 would be saved with every change.
+    self.ec2_backend.get_subnet(made["SubnetCidrReservation"].subnet_id)._reserved_ips.clear()
     return result
 
 

@@ -1,8 +1,10 @@
 """Interfaces that are attached to running instances, and what of them outlives an instance."""
 
+from pathlib import Path
 from typing import Any
 
 from moto.ec2.models import ec2_backends
+from postroad_region.api.state import StateFile
 
 ACCOUNT, REGION = "123456789012", "us-east-1"
 
@@ -105,6 +107,21 @@ def test_a_place_is_taken_once_and_the_zone_must_be_the_same(aws: Any, place: An
         aws.ec2.attach_network_interface, NetworkInterfaceId=three, InstanceId=made["InstanceId"], DeviceIndex=2
     )
     assert refused == "InvalidParameterCombination"
+
+
+def test_a_reserved_range_is_saved_as_a_range(aws: Any, tmp_path: Path) -> None:
+    vpc = aws.ec2.create_vpc(CidrBlock="10.20.0.0/16")["Vpc"]["VpcId"]
+    subnet = aws.ec2.create_subnet(VpcId=vpc, CidrBlock="10.20.0.0/16")["Subnet"]["SubnetId"]
+    state = StateFile(tmp_path)
+    state.load()
+
+    def saved() -> int:
+        state.wait_saved(state.changed(), aws.api.lock)
+        return (tmp_path / "state").stat().st_size
+
+    before = saved()
+    aws.ec2.create_subnet_cidr_reservation(SubnetId=subnet, Cidr="10.20.128.0/17", ReservationType="explicit")
+    assert saved() < before + 4096, "32,768 addresses take more"
 
 
 def test_reserved_addresses_are_given_only_to_who_asks_for_them(aws: Any, place: Any) -> None:

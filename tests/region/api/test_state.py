@@ -130,6 +130,11 @@ result = key.id
     assert life(tmp_path, f'result = [kms.keys["{key}"].id, ssm.get_parameter("/a").value]') == [key, "value"]
 
 
+def test_a_default_without_a_name_is_made_after_a_restart(tmp_path: Path) -> None:
+    life(tmp_path, "import collections; ec2.postroad_lists = collections.defaultdict(lambda: [1]); save()")
+    assert life(tmp_path, "result = ec2.postroad_lists['any']") == [1]
+
+
 def test_what_was_not_saved_is_not_half_there(tmp_path: Path) -> None:
     life(tmp_path, 'ec2.create_vpc("10.20.0.0/16"); save(); ec2.create_vpc("10.21.0.0/16")')
     blocks = life(tmp_path, "result = sorted(v.cidr_block for v in ec2.vpcs.values())")
