@@ -77,6 +77,9 @@ find_python() {
     fail "no Python 3.11 with venv on this machine; on Debian 12: apt-get install python3 python3-venv"
 }
 
+# More than half of the files, which next to nothing of ours imports: modules that Ansible sends as text, algebra behind cfn-lint.
+rarely_imported='/(ansible_collections|sympy|networkx)/'
+
 install_python() {
     local stamp python
     stamp=$(python_stamp)
@@ -96,6 +99,9 @@ install_python() {
     "$venv/bin/uv" pip install -q --python "$venv/bin/python" --offline --no-deps --no-build-isolation \
         -e "$root/mta" -e "$root/region" -e "$root/ops" -e "$root/bench" -e "$root/pulumi" ||
         fail "the project's own packages can't be installed; the lines above say why; then: make env"
+    # Once here, not at each start: where PYTHONDONTWRITEBYTECODE is set, each Pulumi program compiled hundreds of modules
+    # anew. Some packages carry files that are no Python of today; who imports those is told.
+    "$venv/bin/python" -m compileall -qq -j 0 -x "$rarely_imported" "$venv/lib" || :
     echo "$stamp" >"$venv/.stamp"
 }
 
