@@ -139,11 +139,6 @@ def engine(tmp_path_factory: pytest.TempPathFactory, key_files: Path) -> Iterato
         yield made
 
 
-def init(engine: Engine, stack: str, like: str = "") -> None:
-    for project in PROJECTS:
-        engine.init(project, stack, stack_config(project, like or stack))
-
-
 POLICIES = ("--policy-pack", str(FOLDER / "policy"))
 
 
@@ -156,8 +151,8 @@ def untouched(engine: Engine) -> dict[str, set[str]]:
 @pytest.fixture(scope="module")
 def applied(engine: Engine, untouched: dict[str, set[str]]) -> Engine:
     """Stack `local`, applied with its policies."""
-    init(engine, "local")
     for project in PROJECTS:
+        engine.init(project, "local", stack_config(project, "local"))
         engine.must(project, "up", "--yes", "--skip-preview", *POLICIES)
     return engine
 
@@ -170,7 +165,8 @@ def test_mail_uses_what_the_network_gave(applied: Engine) -> None:
 
 
 def test_an_update_of_mail_without_a_network_says_what_to_run(engine: Engine) -> None:
-    init(engine, "bare", like="local")
+    for project in ("network", "mail"):
+        engine.init(project, "bare", stack_config(project, "local"))
     done = engine("mail", "up", "--yes", "--skip-preview", stack="bare")
     assert done.returncode != 0
     assert "run pulumi up -s bare in pulumi/network first" in done.stdout

@@ -80,18 +80,14 @@ def test_a_stack_lives_from_up_to_destroy(aws: Any, engine: Any) -> None:
     seen = engine.resource(outputs["vpc"])
     assert seen["inputs"]["tags"] == {"Name": "by hand"}
     assert seen["outputs"]["enableDnsHostnames"] is False
-    engine("preview", "--expect-no-changes", fails=True)
-
+    # What was changed by hand goes back, and what the program changes goes there, in one update.
+    engine.write(STACK.replace('instance_type="t3.micro"', 'instance_type="t3.small"'), DEFAULT_TAGS)
     engine(*UP)
     assert _tags(aws, outputs["vpc"]) == {"Name": "mail", "Project": "postroad"}
     assert client.describe_vpc_attribute(VpcId=outputs["vpc"], Attribute="enableDnsHostnames")["EnableDnsHostnames"][
         "Value"
     ]
     assert aws.client("s3").get_public_access_block(Bucket=outputs["bucket"])
-    engine(*UNCHANGED)
-
-    engine.write(STACK.replace('instance_type="t3.micro"', 'instance_type="t3.small"'), DEFAULT_TAGS)
-    engine(*UP)
     group = aws.client("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"][0]
     assert group["LaunchTemplate"]["Version"] == "2"
     engine(*UNCHANGED)
