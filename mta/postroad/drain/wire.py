@@ -22,7 +22,6 @@ from postroad.spool.record import (
     MAX_META,
     OutcomeMeta,
     Record,
-    RecordError,
     RecordKind,
     check_of,
     encode_record,
@@ -120,7 +119,7 @@ def decode_batch(data: bytes | bytearray | memoryview) -> Batch:
     with memoryview(data) as view:
         try:
             return _decode(view)
-        except (RecordError, msgspec.DecodeError) as error:
+        except (ValueError, msgspec.DecodeError) as error:  # a RecordError, or text that isn't UTF-8
             raise BatchError(str(error)) from None
 
 
