@@ -1,5 +1,6 @@
 """Each target under atheris for a few seconds; `POSTROAD_FUZZ_SECONDS` says how many, `POSTROAD_SEED` repeats a run."""
 
+import json
 import os
 import random
 import subprocess
@@ -27,6 +28,10 @@ def test_nothing_is_found_that_breaks(target: str, tmp_path: Path) -> None:
         f"seed {SEED}; the input is in {sorted(path.name for path in tmp_path.iterdir())} of {tmp_path}\n"
         + "\n".join((done.stdout + done.stderr).splitlines()[-60:])
     )
-    runs = next(line for line in done.stderr.splitlines() if "number_of_executed_units" in line).split()[-1]
-    print(f"{target}: {runs} inputs, seed {SEED}")
-    assert int(runs) > 100
+    stats = next(line for line in done.stderr.splitlines() if "number_of_executed_units" in line)
+    report = {"target": target, "inputs": int(stats.split()[-1]), "seed": SEED}
+    print(report)
+    if "POSTROAD_REPORT" in os.environ:
+        with Path(os.environ["POSTROAD_REPORT"]).open("a") as file:
+            file.write(json.dumps(report) + "\n")
+    assert report["inputs"] > 100
