@@ -5,17 +5,17 @@ import json
 import os
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 STEP = 2.0
-"""Seconds by which the wall clock must be off what elapsed to have been set; adjtime(3) and NTP slew it by far less."""
+"""Seconds by which the wall clock must be off between two looks at it to have been set; NTP slews it by far less."""
 _FILE = "clock"
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
-def _elapsed() -> float:
-    """Seconds since the machine started, those that it slept included."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
+_elapsed = partial(time.clock_gettime, time.CLOCK_BOOTTIME)
+"""Seconds since the machine started, those that it slept included."""
 
 
 def _boot() -> str:
@@ -44,19 +44,22 @@ class SteadyClock:
         self._wall = wall
         self._elapsed = elapsed
         self._boot = boot
-        self._difference = wall() - elapsed()
+        self._start = wall() - elapsed()
         self.ahead = 0.0
-        """Seconds that the wall clock has been set ahead since."""
+        """Seconds that the wall clock has been set ahead since, when it was last looked at."""
 
     def __call__(self) -> float:
         """The time now."""
-        wall = self._wall()
-        difference = wall - self._elapsed()
-        step = difference - self._difference
-        self._difference = difference
-        if abs(step) > STEP:
-            self.ahead += step
-        return wall - self.ahead
+        return self._start + self._elapsed()
+
+    def follow(self) -> float:
+        """Look at the wall clock: go with it if it was slewed; how far it has been set ahead."""
+        drift = self._wall() - self() - self.ahead
+        if abs(drift) > STEP:
+            self.ahead += drift
+        else:
+            self._start += drift
+        return self.ahead
 
     def wall(self, at: float) -> float:
         """What the wall clock shows, or would have shown, at a time of this one: for what people and others read."""
@@ -67,13 +70,13 @@ class SteadyClock:
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             kept = json.loads((folder / _FILE).read_text("ascii"))
             known, elapsed, boot = float(kept["time"]), float(kept["elapsed"]), str(kept["boot"])
-            now = self()
             if boot and boot == self._boot():
-                ahead = now - (known + self._elapsed() - elapsed)
-                self.ahead += ahead if abs(ahead) > STEP else 0.0
-            elif now < known:
-                self.ahead += now - known
-        return self.ahead
+                start = known - elapsed
+                if abs(start - self._start) > STEP:
+                    self._start = start
+            else:
+                self._start += max(0.0, known - self())
+        return self.follow()
 
     def keep(self, folder: Path) -> None:
         """Note the time for the next process. Nothing is lost by a failure but that."""
@@ -85,6 +88,7 @@ class SteadyClock:
 
     def believe(self) -> None:
         """Take the wall clock's word again: nothing waits that would suffer from it."""
+        self._start = self._wall() - self._elapsed()
         self.ahead = 0.0
 
 

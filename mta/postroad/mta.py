@@ -282,7 +282,7 @@ class Mta:
         if not self.spool.messages and not self.spool.standing.orders:
             steady.believe()
         steady.keep(self.spool.folder)
-        if abs(steady.ahead - told) > STEP:
+        if abs(steady.follow() - told) > STEP:
             told = steady.ahead
             self._log.warning("clock_set", ahead=round(told, 3))
         self._time_kept = self._loop.call_later(_KEEP_TIME, lambda: self._keep_time(told=told))

@@ -5,8 +5,8 @@ it; domains of From are those that Python's own parser sees; a DKIM signature ho
 doesn't break the header it is put into.
 """
 
-import email.utils
 import hashlib
+from email._parseaddr import AddressList
 
 from dkim.canonicalization import Relaxed
 from postroad.content.authors import AuthorsError, author_domains
@@ -70,7 +70,8 @@ def _check_author(value: bytes) -> None:
         return
     assert domains
     text = value.replace(b"\r\n", b"").decode("latin-1")
-    seen = {address.rpartition("@")[2].encode("latin-1") for _, address in email.utils.getaddresses([text])}
+    # What getaddresses() was before releases of Python began to hide from it what they find ambiguous.
+    seen = {address.rpartition("@")[2].encode("latin-1") for _, address in AddressList(text).addresslist}
     # It takes brackets in a name for those of a domain literal, and sees more addresses then.
     alike = seen >= set(domains) if set("[]") & set(text) else seen == set(domains)
     assert alike, f"{text!r}: {domains}, Python's parser: {seen}"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from targets import CORPUS, DICTIONARIES, FOLDER, TARGETS
 
-SECONDS = int(os.environ.get("POSTROAD_FUZZ_SECONDS", "7"))
+SECONDS = int(os.environ.get("POSTROAD_FUZZ_SECONDS", "5"))
 SEED = int(os.environ.get("POSTROAD_SEED", "0")) or random.randrange(1, 1 << 31)
 
 
