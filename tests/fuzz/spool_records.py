@@ -20,6 +20,7 @@ from postroad.spool.scan import Damage, scan
 from postroad.spool.segment import segment_path
 
 _SHM = Path("/dev/shm")
+_LOOP = asyncio.new_event_loop()
 
 
 def check(data: bytes) -> None:
@@ -29,7 +30,7 @@ def check(data: bytes) -> None:
     try:
         segment_path(folder, 1).write_bytes(segment)
         _check_recovery(folder)
-        asyncio.run(_check_start(folder))
+        _LOOP.run_until_complete(_check_start(folder))
     finally:
         shutil.rmtree(folder)
 
