@@ -17,6 +17,7 @@ from postroad.admin.messages import message_handlers
 from postroad.admin.mta import mta_handlers
 from postroad.admin.orders import order_handlers
 from postroad.build import this_build
+from postroad.clock import STEP, steady
 from postroad.content.key_ring import KeyRing
 from postroad.drain.client import PeerClient
 from postroad.drain.drainer import Drainer
@@ -52,6 +53,8 @@ from postroad.systemd import Watchdog, machine_id, notify
 
 EXIT_DISK = 74
 """EX_IOERR: a write or sync of the spool failed."""
+_KEEP_TIME = 60.0
+"""Seconds between notes of the time for the next start."""
 _ADDED_FIELDS = 64 << 10
 """Octets that trace fields and signatures may add to a message."""
 
@@ -90,6 +93,8 @@ class Mta:
         first = next(iter(settings.listeners.values()))
         self._hostname = first.hostname or socket.gethostname()
         keys = load_keys(settings)
+        self._time_kept: asyncio.TimerHandle | None = None
+        steady.resume(settings.spool.path)
         self.spool = Spool(
             settings.spool.path,
             fatal=self._disk_failed,
@@ -123,7 +128,7 @@ class Mta:
         handlers = {
             **mta_handlers(self),
             **message_handlers(self),
-            **order_handlers(self.dispatcher.enforcement, clock=time.time),
+            **order_handlers(self.dispatcher.enforcement, clock=steady),
             **drain_handlers(self.drainer, self._receiver),
         }
         described = admin_routes(handlers, version=self.build.version, max_batch=largest_batch(settings))
@@ -266,10 +271,27 @@ class Mta:
             self._log.info("recovered", messages=len(messages), records=recovered.records)
         self.drainer.take_up(messages)
         self._recovered = True
+        self._keep_time(told=0.0)
+
+    def _keep_time(self, *, told: float) -> None:
+        """Once a minute: note the time for the next start, and tell if the wall clock was set.
+
+        Args:
+            told: how far it was ahead when that was told last, in seconds.
+        """
+        if not self.spool.messages and not self.spool.standing.orders:
+            steady.believe()
+        steady.keep(self.spool.folder)
+        if abs(steady.follow() - told) > STEP:
+            told = steady.ahead
+            self._log.warning("clock_set", ahead=round(told, 3))
+        self._time_kept = self._loop.call_later(_KEEP_TIME, lambda: self._keep_time(told=told))
 
     async def _stop(self) -> None:
         self._draining = True
         notify("STOPPING=1")
+        if self._time_kept is not None:
+            self._time_kept.cancel()
         began = time.monotonic()
         self._log.info("stopping", queued=len(self.dispatcher.messages))
         await self.drainer.stop()
@@ -279,6 +301,7 @@ class Mta:
             self.dispatcher.drain(grace, TIMEOUTS["dot"]),
         )
         self._entrance.close()
+        steady.keep(self.spool.folder)
         await self.spool.close()
         self._log.info("stopped", queued=len(self.dispatcher.messages), seconds=round(time.monotonic() - began, 3))
 

@@ -151,11 +151,19 @@ def test_who_does_not_read_replies_is_not_read_from_and_then_cut(
     wait_until(lambda: mta.metric('postroad_mta_sessions{direction="in"}') == 0, seconds=60)
 
 
+@pytest.fixture
+def descriptors() -> Iterator[int]:
+    """As many as there may be, also for daemons that are started from now on."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    yield hard
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
 def test_many_idle_connections_leave_room_for_others(
-    new_mta: Callable[..., MtaDaemon], connect: Callable[..., socket.socket]
+    descriptors: int, new_mta: Callable[..., MtaDaemon], connect: Callable[..., socket.socket]
 ) -> None:
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    count = min(2000, soft - 200)
+    count = min(10_000, descriptors - 500)
     mta = new_mta(smart_host=1, listener="max_sessions = 100000\nmax_sessions_per_client = 100000")
     before = memory(mta)
     idle = [connect(mta) for _ in range(count)]

@@ -1,10 +1,10 @@
 """What the admin port answers about single messages and the largest queues."""
 
-import time
 from typing import TYPE_CHECKING, Any
 
 from postroad.admin.api import MOST_ROWS, Handlers
 from postroad.admin.http import AdminRequest, Answer
+from postroad.clock import steady
 from postroad.queue.survey import By, Order, top
 from postroad.spool.message import Delivery, Message
 
@@ -30,7 +30,7 @@ def message_handlers(mta: "Mta") -> Handlers:
         except ValueError as error:
             kinds, orders = (", ".join(item.value for item in kind) for kind in (By, Order))
             return Answer.json({"error": f"{error}: by is one of {kinds}; first of {orders}; limit a number"}, 400)
-        now = time.time()
+        now = steady()
         rows = top(mta.dispatcher.queues.values(), by=by, first=first, limit=limit)
         return Answer.json(
             {
@@ -75,7 +75,7 @@ def _facts(mta: "Mta", message: Message) -> dict[str, Any]:
         "campaign": message.campaign,
         "sender": text(message.sender),
         "size": message.size,
-        "age_seconds": round(time.time() - message.received, 1),
+        "age_seconds": round(steady() - message.received, 1),
         "deliveries": [_delivery_facts(mta, delivery) for delivery in message.deliveries],
         "finished": [text(item) for index, item in enumerate(message.recipients) if index not in open_ones],
     }
@@ -91,6 +91,6 @@ def _delivery_facts(mta: "Mta", delivery: Delivery) -> dict[str, Any]:
         "order": f"{delivery.suspended:x}" if waits and delivery.suspended else None,
         "site": site,
         "attempts": delivery.attempts,
-        "next_attempt_in": round(max(0.0, delivery.due - time.time()), 1) if waits else 0.0,
+        "next_attempt_in": round(max(0.0, delivery.due - steady()), 1) if waits else 0.0,
         "last_reply": delivery.reply,
     }

@@ -1,12 +1,12 @@
 """What the MTA answers to operators."""
 
-import time
 from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from postroad.admin.api import Handlers
 from postroad.admin.http import AdminRequest, Answer
+from postroad.clock import steady
 from postroad.queue.survey import By, top
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def mta_handlers(mta: "Mta") -> Handlers:
 def queue_summary(mta: "Mta") -> dict[str, Any]:
     """Counts of what is queued: in all, by site (ready) and by domain (scheduled)."""
     dispatcher = mta.dispatcher
-    now = time.time()
+    now = steady()
     queues = dispatcher.queues.values()
     # What doesn't wait for its time is in the order of acceptance, but for what was read from the log: good enough.
     first = next(iter(dispatcher.messages.values()), None)

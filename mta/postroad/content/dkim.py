@@ -35,21 +35,24 @@ def canonical_body(body: bytes) -> bytes:
 
 def canonical_field(name: bytes, value: bytes) -> bytes:
     """A header field in relaxed form, without its CRLF (RFC 6376 3.4.2)."""
-    return name.strip().lower() + b":" + _SPACES.sub(b" ", value.replace(b"\r\n", b"")).strip(b" \t")
+    return name.rstrip(b" \t").lower() + b":" + _SPACES.sub(b" ", value.replace(b"\r\n", b"")).strip(b" \t")
 
 
 def split_fields(header: bytes) -> list[tuple[bytes, bytes]]:
     """Names (lower case) and values of all header fields, in order; folded lines stay in their value."""
     fields: list[tuple[bytes, bytes]] = []
+    in_field = False
     for line in header.split(b"\r\n"):
         if line[:1] in (b" ", b"\t"):
-            if fields:
+            # What continues a line that is no field isn't the last field's either.
+            if in_field:
                 name, value = fields[-1]
                 fields[-1] = (name, value + b"\r\n" + line)
         else:
             name, colon, value = line.partition(b":")
-            if colon:
-                fields.append((name.strip().lower(), value))
+            in_field = bool(colon)
+            if in_field:
+                fields.append((name.rstrip(b" \t").lower(), value))
     return fields
 
 

@@ -10,6 +10,8 @@ from postroad.smtp.content import dot_stuff, dot_unstuff
 from postroad.smtp.replies import Reply
 
 _HEX = re.compile(rb"\+([0-9A-F]{2})")
+_REPLY_OCTETS = 700
+"""What is told of a reply: with its field or its host's name a line of at most 998 octets (RFC 5322 2.1.1)."""
 
 
 class Action(Enum):
@@ -89,10 +91,10 @@ def build_dsn(
     """
     # Only failures return more than a header (RFC 3461 4.3).
     whole = message.whole and action is Action.FAILED and len(message.content) <= return_limit
-    boundary = b"postroad-" + id.encode()
     host = hostname.encode()
     utf8 = not (message.sender.isascii() and all(item.address.isascii() for item in recipients))
     returned = dot_unstuff(message.content if whole else message.content[: header_end(message.content)])
+    boundary = _boundary(id, returned)
     lines = [
         b"From: Mail Delivery System <postmaster@%s>" % host,
         b"To: <%s>" % message.sender,
@@ -124,6 +126,14 @@ def build_dsn(
         lines.append(b"Content-Transfer-Encoding: 8bit")
     lines += [b"", returned + b"--" + boundary + b"--", b""]
     return dot_stuff(b"\r\n".join(lines))
+
+
+def _boundary(id: str, returned: bytes) -> bytes:
+    """A boundary that the message itself doesn't have (RFC 2046 5.1): an id can be guessed."""
+    boundary = b"postroad-" + id.encode()
+    while b"--" + boundary in returned:
+        boundary += b"-x"
+    return boundary
 
 
 def xtext_decode(value: bytes) -> bytes:
@@ -176,5 +186,5 @@ def _returned_type(*, whole: bool, utf8: bool) -> bytes:
 
 def _text(reply: Reply) -> bytes:
     """A reply on one line, without what could break the report's own lines."""
-    text = "".join(char if char.isprintable() else " " for char in str(reply))
-    return text[:900].encode("utf-8", "replace")
+    text = "".join(char if char.isprintable() else " " for char in str(reply)[:_REPLY_OCTETS])
+    return text.encode("utf-8", "replace")[:_REPLY_OCTETS].decode("utf-8", "ignore").encode()

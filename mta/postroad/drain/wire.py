@@ -12,6 +12,7 @@ from typing import Annotated
 
 import msgspec
 
+from postroad.clock import steady
 from postroad.smtp.commands import CommandError, parse_mail, parse_rcpt
 from postroad.smtp.envelope import DsnRequest, dsn_problem
 from postroad.spool.entries import state_of
@@ -22,7 +23,6 @@ from postroad.spool.record import (
     MAX_META,
     OutcomeMeta,
     Record,
-    RecordError,
     RecordKind,
     check_of,
     encode_record,
@@ -90,7 +90,7 @@ def encode_batch(number: int, origin: bytes, to: bytes, messages: Sequence[tuple
     pieces = [encode_record(RecordKind.BATCH, number, _BatchMeta(origin, to, len(messages)))]
     for message, body in messages:
         meta = _TransferMeta(
-            message.received,
+            steady.wall(message.received),
             message.sender,
             message.recipients,
             message.eight_bit,
@@ -120,7 +120,7 @@ def decode_batch(data: bytes | bytearray | memoryview) -> Batch:
     with memoryview(data) as view:
         try:
             return _decode(view)
-        except (RecordError, msgspec.DecodeError) as error:
+        except (ValueError, msgspec.DecodeError) as error:  # a RecordError, or text that isn't UTF-8
             raise BatchError(str(error)) from None
 
 
@@ -153,7 +153,7 @@ def _add(batch: Batch, record: Record, body: bytes) -> None:
         return
     message = Message(
         0,
-        meta.received,
+        meta.received - steady.ahead,
         meta.sender,
         meta.recipients,
         len(body),
@@ -165,7 +165,7 @@ def _add(batch: Batch, record: Record, body: bytes) -> None:
         campaign=meta.campaign,
         dsn=meta.dsn,
     )
-    schedules = [Schedule(due=meta.received) for _ in meta.recipients]
+    schedules = [Schedule(due=message.received) for _ in meta.recipients]
     for outcome in meta.state:
         replay_outcome(schedules, outcome)
     plan_deliveries(message, schedules)

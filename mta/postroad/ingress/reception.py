@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from postroad.clock import steady
 from postroad.content.authors import AuthorsError, author_domains
 from postroad.content.headers import (
     MAX_HOPS,
@@ -141,9 +142,10 @@ class Reception:
         )
         added = self._missing_fields(content, facts, queue_id, hostname, now)
         prefix = b"".join((received, *self._signatures(authors, added, content, now), *added))
+        accepted = steady()
         message = Message(
             id,
-            now,
+            accepted,
             envelope.sender,
             recipients,
             len(prefix) + len(content),
@@ -155,7 +157,7 @@ class Reception:
             dsn=envelope.dsn,
         )
         message.deliveries = [
-            Delivery(message, domain, indexes, due=now) for domain, indexes in group_recipients(recipients)
+            Delivery(message, domain, indexes, due=accepted) for domain, indexes in group_recipients(recipients)
         ]
         return message
 

@@ -1,10 +1,10 @@
 """Telling senders what became of their mail."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from postroad.clock import steady
 from postroad.content.dsn import Action, ReportedMessage, ReportedRecipient, build_dsn
 from postroad.content.headers import DateStamp
 from postroad.smtp.envelope import Notify
@@ -136,7 +136,7 @@ class Bouncer:
             return b""
 
     def _notification(self, message: Message, action: Action, said: Said, host: str, content: bytes) -> Message:
-        now = time.time()
+        now = steady()
         id = self._spool.next_id()
         dsn = message.dsn
         orcpt = dsn.orcpt if dsn is not None else ()
@@ -148,7 +148,7 @@ class Bouncer:
             ReportedMessage(
                 message.queue_id,
                 message.sender,
-                DateStamp()(message.received),
+                DateStamp()(steady.wall(message.received)),
                 content,
                 dsn.envid if dsn is not None else b"",
                 dsn is not None and dsn.ret == "FULL",
@@ -157,8 +157,10 @@ class Bouncer:
             action,
             hostname=self._hostname,
             id=f"{id:x}",
-            date=self._date(now),
-            retry_until=DateStamp()(message.received + self._policy.max_age) if action is Action.DELAYED else b"",
+            date=self._date(steady.wall(now)),
+            retry_until=DateStamp()(steady.wall(message.received + self._policy.max_age))
+            if action is Action.DELAYED
+            else b"",
             return_limit=self._policy.return_limit,
         )
         addresses = [message.sender, *(item.address for item in recipients)]

@@ -3,10 +3,10 @@
 import asyncio
 import contextlib
 import random
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from postroad.clock import steady
 from postroad.egress.session import EgressSession
 from postroad.egress.site import Site
 from postroad.metrics import MtaMetrics
@@ -108,8 +108,13 @@ class Dispatcher:
     def _restore(self, messages: Iterator[Message]) -> None:
         """Some of them; a million at once would hold all others up."""
         pause = self._loop.time() + _SLICE
+        now = steady()
+        longest = now + self._policy.max_delay * (1.0 + self._policy.spread)
         for count, message in enumerate(messages, 1):
+            # Times that no clock of this MTA can have meant: it was set back in between, or is another host's.
+            message.received = min(message.received, now)
             for delivery in message.deliveries:
+                delivery.due = min(delivery.due, longest)
                 self._rest(delivery)
             if count % _BATCH == 0 and self._loop.time() > pause:
                 self._loop.call_later(_PAUSE, self._restore, messages)
@@ -166,7 +171,7 @@ class Dispatcher:
 
     def flush(self) -> int:
         """Make everything due now; how many deliveries that are."""
-        count = self._scheduled.make_due(time.time())
+        count = self._scheduled.make_due(steady())
         self._arm()
         return count
 
@@ -217,7 +222,7 @@ class Dispatcher:
         self._sweep = self._loop.call_later(self._sweep_interval, self._expire)
         if self._draining:
             return
-        oldest = time.time() - self._policy.max_age
+        oldest = steady() - self._policy.max_age
         for site in list(self.sites.values()):
             for delivery in site.withdraw(lambda item: item.message.received <= oldest):
                 self.fail(
@@ -267,11 +272,11 @@ class Dispatcher:
             self._timer.cancel()
         self._timer_due = due
         # At most a minute at a time: the wall clock may be set, the loop's doesn't follow.
-        self._timer = self._loop.call_later(min(max(0.0, due - time.time()), 60.0), self._wake)
+        self._timer = self._loop.call_later(min(max(0.0, due - steady()), 60.0), self._wake)
 
     def _wake(self) -> None:
         self._timer = None
-        due = self._scheduled.pop_due(time.time(), _BATCH)
+        due = self._scheduled.pop_due(steady(), _BATCH)
         for delivery in due:
             self._start(delivery)
         if len(due) == _BATCH and not (self._draining or self._held):
@@ -371,7 +376,7 @@ class Dispatcher:
         """No proxy works: wait a little, and don't count it."""
         self._metrics.proxy_failures.inc()
         self._log.warning("proxy_failure", reason=reason, deliveries=len(deliveries), retry_in=PROXY_WAIT)
-        now = time.time()
+        now = steady()
         fresh = [item for item in deliveries if now < item.message.received + self._policy.max_age]
         self._postpone(fresh, f"no outbound proxy works: {reason}", PROXY_WAIT)
         for delivery in deliveries:
@@ -393,7 +398,7 @@ class Dispatcher:
 
     def _postpone(self, deliveries: list[Delivery], reason: str, wait: float) -> None:
         """Try again soon without counting an attempt: the fault is on this side."""
-        now = time.time()
+        now = steady()
         for delivery in deliveries:
             self._resident.release(delivery.message)
             delivery.due = now + wait * (1.0 + 0.2 * random.random())

@@ -1,12 +1,12 @@
 """Orders carried out: which mail waits, fails or goes on because of them."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from postroad.clock import steady
 from postroad.queue.judgement import Facts, covers
 from postroad.queue.order_book import OrderBook
 from postroad.smtp.replies import local_reply
@@ -41,7 +41,7 @@ class Enforcement:
         if order.action is not Action.SUSPEND:
             reply = local_reply(550, "5.7.1", f"bounced by order {order.number:x}, {why}")
             self._dispatcher.fail(delivery, reply, silent=order.action is Action.DISCARD)
-        elif time.time() >= expiry:
+        elif steady() >= expiry:
             self._dispatcher.fail(delivery, local_reply(554, "5.4.7", f"too old, while suspended, {why}"))
         else:
             delivery.suspended = order.number
@@ -98,7 +98,7 @@ class Enforcement:
         taken = site.withdraw(judged)
         for delivery in taken:
             if not self.stopped(delivery, site.name):
-                self._dispatcher.wait(delivery, time.time())
+                self._dispatcher.wait(delivery, steady())
         return len(taken)
 
     async def _end(self, order: Order) -> int:
@@ -109,7 +109,7 @@ class Enforcement:
             if delivery.suspended == order.number:
                 self._dispatcher.take(delivery)
                 delivery.suspended = 0
-                self._dispatcher.wait(delivery, time.time())
+                self._dispatcher.wait(delivery, steady())
                 count += 1
         return count
 
@@ -135,7 +135,7 @@ class Enforcement:
                 message.campaign = campaign
             for item in message.deliveries:
                 item.suspended = 0
-                self._dispatcher.wait(item, time.time())
+                self._dispatcher.wait(item, steady())
             if tenant is not None or campaign is not None:
                 await self._dispatcher.rewrite(message)
         return len(changed)

@@ -1,8 +1,8 @@
 """The orders on queued mail that stand, in memory and in the log."""
 
-import time
 from collections.abc import Callable, Sequence
 
+from postroad.clock import steady
 from postroad.queue.judgement import Facts, judge, scope_problem
 from postroad.spool.log import Spool
 from postroad.spool.message import Delivery
@@ -17,7 +17,7 @@ class OrderBook:
         clock: Unix time.
     """
 
-    def __init__(self, spool: Spool, sources: Sequence[str] = (), *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, spool: Spool, sources: Sequence[str] = (), *, clock: Callable[[], float] = steady) -> None:
         self._spool = spool
         self.sources = frozenset(sources)
         """Names of the sources that mail leaves from."""

@@ -1,9 +1,9 @@
 """Outcomes: what the replies to a delivery make of it, in the log, the metrics and the events."""
 
 import random
-import time
 from typing import Any, Protocol
 
+from postroad.clock import steady
 from postroad.metrics import MtaMetrics
 from postroad.queue.bouncer import Bouncer
 from postroad.queue.resident import ResidentContent
@@ -76,7 +76,7 @@ class Settlement:
     def _defer(self, part: Delivery, said: dict[int, Reply], host: str, facts: dict[str, Any]) -> None:
         """Try again later; when the message has had its time, it has failed."""
         message = part.message
-        now = time.time()
+        now = steady()
         reply = next(reversed(said.values()))
         part.attempts += 1
         part.reply = str(reply)[:500]
@@ -123,7 +123,7 @@ class Settlement:
             recipients=[address.decode("utf-8", "replace") for address in part.addresses],
             reply=str(reply),
             attempts=part.attempts if event == "deferral" else part.attempts + 1,
-            age=round(time.time() - message.received, 3),
+            age=round(steady() - message.received, 3),
             **facts,
             **more,
         )

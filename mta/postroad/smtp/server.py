@@ -422,9 +422,11 @@ class ServerProtocol(Dialogue):
 
     def _feed_content(self, data: bytes) -> None:
         rest = self._intake.feed(data)
+        # Also where its end came in the same piece: how a client's octets are cut must change nothing.
+        if self._intake.octets > self._too_much:
+            self._end(b"552 5.3.4 message larger than %d octets\r\n" % self._limits.message_size)
+            return
         if rest is None:
-            if self._intake.octets > self._too_much:
-                self._end(b"552 5.3.4 message larger than %d octets\r\n" % self._limits.message_size)
             return
         self._lines.feed(rest)
         intake = self._intake

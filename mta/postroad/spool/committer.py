@@ -38,17 +38,22 @@ class Committer:
         self._done = done
         self._failed = failed
         self._jobs: queue.SimpleQueue[SyncJob | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name="spool-commit", daemon=True)
-        self._thread.start()
+        self._thread: threading.Thread | None = None
+        self._stopped = False
 
     def submit(self, job: SyncJob) -> None:
-        """Queue a job."""
+        """Queue a job; the first one starts the thread."""
         self._jobs.put(job)
+        if self._thread is None and not self._stopped:
+            self._thread = threading.Thread(target=self._run, name="spool-commit", daemon=True)
+            self._thread.start()
 
     def stop(self) -> None:
-        """Finish what is queued and end the thread."""
-        self._jobs.put(None)
-        self._thread.join()
+        """Finish what is queued and end the thread; what comes later isn't done."""
+        self._stopped = True
+        if self._thread is not None:
+            self._jobs.put(None)
+            self._thread.join()
 
     def _run(self) -> None:
         while (job := self._jobs.get()) is not None:

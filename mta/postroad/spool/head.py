@@ -55,7 +55,7 @@ def _first_words(segment: Segment) -> SegmentMeta | None:
             return None
         try:
             meta = decode_segment_meta(first.meta)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, ValueError):
             return None
         end = first.end
         while end < first.end + meta.standing:
@@ -79,5 +79,5 @@ def _take(record: Record, head: SpoolHead) -> None:
             head.standing.replay(record)
         else:
             head.standing.replay(record)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, ValueError):  # of text that isn't UTF-8 too
         pass  # recovery keeps it aside

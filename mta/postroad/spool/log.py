@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from postroad.clock import steady
 from postroad.spool.committer import Committer, SyncJob
 from postroad.spool.compaction import Compactor
 from postroad.spool.entries import finished_record, lay_out, outcome_record
@@ -350,7 +351,7 @@ class Spool:
 
     def _new_segment(self) -> None:
         number = self._last_number + 1
-        standing = self.standing.records(time.time())
+        standing = self.standing.records(steady())
         writer = SegmentWriter(self.folder, number, SegmentMeta(self._next_id, len(standing), self._settled), standing)
         self._last_number = number
         if self._writer is not None:

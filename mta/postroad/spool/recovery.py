@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from math import isfinite
 from pathlib import Path
 
 import msgspec
@@ -97,7 +98,7 @@ class Replay:
                     continue
                 try:
                     self._replay(found, number)
-                except (msgspec.DecodeError, IndexError) as error:
+                except (msgspec.DecodeError, IndexError, ValueError) as error:  # text may be no UTF-8
                     # The checksum held, so this was written as it is: a fault of a release, not of the disk.
                     reason = f"unreadable meta: {error}"
                     self.recovered.damage.append(Damage(number, found.offset, found.end - found.offset, reason))
@@ -130,6 +131,8 @@ class Replay:
 
     def _replay_message(self, record: Record, segment: int) -> None:
         meta = decode_message_meta(record.meta)
+        for due in (meta.received, *(outcome.due for outcome in meta.state)):
+            _check_time(due)
         id = record.id
         if id > self.recovered.highest_id:
             self.recovered.highest_id = id
@@ -172,6 +175,7 @@ class Replay:
         if message is None:
             return  # it was finished, or its segment is gone because it was
         outcome = decode_outcome_meta(record.meta)
+        _check_time(outcome.due)
         if not message.deliveries:
             replay_outcome(self._schedules[record.id], outcome)
         elif outcome.deferred == _ONLY and not (outcome.delivered or outcome.bounced):
@@ -183,6 +187,12 @@ class Replay:
             replay_outcome(alone, outcome)
             if alone[0].done:
                 del self._messages[record.id]
+
+
+def _check_time(due: float) -> None:
+    """Raises ValueError unless it is a time that something can wait for."""
+    if not isfinite(due):
+        raise ValueError(f"time {due}")
 
 
 _ONLY = (0,)

@@ -65,6 +65,9 @@ def _parse_v1(data: bytes) -> tuple[ProxyHeader, int] | None:
         raise HeaderError("malformed PROXY v1 header") from None
     if source.version != version or destination.version != version:
         raise HeaderError("addresses of a PROXY v1 header aren't of its family")
+    if b"%" in words[2] + words[3]:
+        # A zone may be any text, and the address goes into trace fields and logs.
+        raise HeaderError("an address of a PROXY v1 header has a zone")
     return ProxyHeader(source, ports[0], destination, ports[1]), end + 2
 
 

@@ -301,10 +301,10 @@ class SocksClient:
 
     def _next_reply(self) -> tuple[IpAddress, int] | None:
         data = self._data
+        if data and data[0] != VERSION:
+            raise SocksError("proxy broke SOCKS5")
         if len(data) < 2:
             return None
-        if data[0] != VERSION:
-            raise SocksError("proxy broke SOCKS5")
         if data[1] != SocksReply.OK:
             raise ProxyRefusedError(data[1], at_connect=self._awaited[0] == "connect")
         found = _address(data[3:])

@@ -1,4 +1,4 @@
-"""Clients that people have: Postfix and its load generator, swaks, smtplib."""
+"""Clients that people have: Postfix and its load generator, swaks, smtplib, aiosmtpd."""
 
 import smtplib
 import socket
@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.handlers import Proxy
 from certificates import write_certificate
-from daemons import MtaDaemon, ScriptedHost, Sink, wait_until
+from daemons import MtaDaemon, ScriptedHost, Sink, free_port, wait_until
 from postfix import RelayingPostfix
 from postroad.tenants.passwords import Cost, PasswordHash
 
@@ -106,6 +108,20 @@ def test_swaks_sends(
     wait_until(lambda: sink.envelopes)
     (reception,) = mta.events("reception")
     assert reception["identity"] == ("sender" if "--auth" in options else "")
+
+
+def test_aiosmtpd_relays_through_it(
+    new_mta: Callable[..., MtaDaemon], sink: Sink, stopped_after: Callable[[Any], Any]
+) -> None:
+    mta = new_mta(smart_host=sink.port)
+    port = free_port()
+    relay = stopped_after(Controller(Proxy("127.0.0.1", mta.port), hostname="127.0.0.1", port=port))
+    relay.start()
+    with smtplib.SMTP("127.0.0.1", port) as client:
+        for number in range(3):
+            client.sendmail("a@x.test", ["b@y.test"], f"From: a@x.test\nX-Id: {number}\n\n.dot\n")
+    wait_until(lambda: sum(sink.ids.values()) == 3)
+    assert sink.ids == dict.fromkeys("012", 1)
 
 
 def test_swaks_is_told_of_a_wrong_password(new_mta: Callable[..., MtaDaemon], secured: dict[str, str]) -> None:

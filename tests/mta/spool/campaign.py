@@ -6,6 +6,7 @@ import random
 import time
 import zlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -263,42 +264,63 @@ class Promises:
             case "ordered":
                 self.orders = about
 
-    def check(self, folder: Path) -> None:
-        """Start a spool, and see whether all promises are kept.
+    def check(self, found: "Found") -> None:
+        """See whether all promises are kept.
 
         Raises:
-            AssertionError: one isn't, or the spool doesn't start.
+            AssertionError: one isn't.
         """
-        spool = opened(folder)
-        try:
-            self._check(spool, folder, spool.take_recovered())
-        finally:
-            abandon(spool)
-
-    def _check(self, spool: Spool, folder: Path, found: list[Message]) -> None:
-        left = {
-            (message.id, place): delivery.attempts
-            for message in found
-            for delivery in message.deliveries
-            for place in delivery.recipients
-        }
+        left = found.left
         lost = self.acked - self.begun.keys() - left.keys()
         assert not lost, f"lost: {lost}"
         risen = self.ended & left.keys()
         assert not risen, f"delivered, recorded, and here again: {risen}"
         for recipient, attempts in self.attempts.items():
             assert recipient not in left or left[recipient] >= attempts, f"attempts forgotten: {recipient}"
-        for message in found:
+        self._check_standing(found)
+
+    def _check_standing(self, found: "Found") -> None:
+        here = {id for id, _ in found.left}
+        assert self.offers.keys() <= found.offers, "an open offer is forgotten"
+        for number, ids in self.taken.items():
+            assert number in found.offers or not ids & here, "taken, settled, and here again"
+        assert self.received <= found.received
+        assert self.orders is None or self.orders == found.orders
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a spool knows once it has recovered."""
+
+    left: dict[Recipient, int]
+    """Attempts so far, of each recipient that isn't done."""
+    offers: set[int]
+    received: set[int]
+    orders: set[int]
+
+
+def recovered(folder: Path) -> Found:
+    """Start a spool, and end it as a kill does.
+
+    Raises:
+        AssertionError: a message would be sent damaged.
+    """
+    spool = opened(folder)
+    try:
+        messages = spool.take_recovered()
+        for message in messages:
             location = message.location
             assert location is not None
             body = read_at(segment_path(folder, location.segment), location.offset, location.size)
             assert zlib.crc32(body) == location.check, f"message {message.id} would be sent damaged"
-        self._check_standing(spool, {message.id for message in found})
-
-    def _check_standing(self, spool: Spool, found: set[int]) -> None:
+        left = {
+            (message.id, place): delivery.attempts
+            for message in messages
+            for delivery in message.deliveries
+            for place in delivery.recipients
+        }
         standing = spool.standing
-        assert self.offers.keys() <= standing.offers.keys(), "an open offer is forgotten"
-        for number, ids in self.taken.items():
-            assert number in standing.offers or not ids & found, "taken, settled, and here again"
-        assert self.received <= (standing.received[THERE].ids if THERE in standing.received else set())
-        assert self.orders is None or self.orders == standing.orders.keys()
+        received = standing.received[THERE].ids if THERE in standing.received else set()
+        return Found(left, set(standing.offers), set(received), set(standing.orders))
+    finally:
+        abandon(spool)

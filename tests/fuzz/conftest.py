@@ -1,0 +1,6 @@
+"""Targets import each other as they lie here."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
