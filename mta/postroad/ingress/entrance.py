@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from postroad.ingress.authenticator import Authenticator
-from postroad.ingress.certificate import Certificate
 from postroad.ingress.listener import Listener
 from postroad.ingress.overload import Overload
 from postroad.ingress.reception import Reception
@@ -18,15 +17,16 @@ from postroad.settings.mta import MtaSettings
 from postroad.smtp.parts import Budget
 from postroad.tenants.identities import read_identities
 from postroad.tenants.lockout import Lockout
+from postroad.tls.certificate import Certificate
 from postroad.watched import Reloader, WatchedFiles
 
 
-def check_files(settings: MtaSettings) -> None:
-    """Read all files that listeners need. Raises KeyFileError, SettingsError."""
-    for listener in settings.listeners.values():
-        _certificate(listener)
+def check_files(settings: MtaSettings) -> list[str]:
+    """Read all files that listeners need; what an operator should know of them. Raises KeyFileError, SettingsError."""
+    certificates = [_certificate(listener) for listener in settings.listeners.values()]
     if settings.auth is not None:
         read_identities(settings.auth.file, settings.tenants)
+    return [text for certificate in certificates if certificate is not None for text in certificate.warnings()]
 
 
 class Entrance:
@@ -109,9 +109,7 @@ class Entrance:
     def _watched_certificate(self, listener: ListenerSettings) -> Certificate | None:
         certificate = _certificate(listener)
         if certificate is not None:
-            self.watch(
-                f"certificate {certificate.chain}", lambda: (certificate.chain, certificate.key), certificate.reload
-            )
+            self.watch(f"certificate {certificate.chain}", lambda: certificate.files, certificate.reload)
         return certificate
 
 
