@@ -50,6 +50,7 @@ from postroad.smtp.client import TIMEOUTS
 from postroad.spool.identity import SpoolIdentity
 from postroad.spool.log import Spool
 from postroad.systemd import Watchdog, machine_id, notify
+from postroad.tenants.lockout import Checked
 from postroad.tls.client import client_context
 
 EXIT_DISK = 74
@@ -77,11 +78,14 @@ class Mta:
 
     Construction takes the spool and reads its log; `run` serves until SIGTERM.
 
+    Args:
+        authenticated: hears of each password that was checked here.
+
     Raises:
         SpoolInUseError, OSError, KeyFileError, SettingsError: as their parts do.
     """
 
-    def __init__(self, settings: MtaSettings, log: Any) -> None:
+    def __init__(self, settings: MtaSettings, log: Any, *, authenticated: Checked = lambda *_: None) -> None:
         self._settings = settings
         self._log = log
         self._loop = asyncio.get_running_loop()
@@ -115,8 +119,14 @@ class Mta:
         self._watchdog = DeliveryWatchdog(self.dispatcher.sites, metrics=self.metrics, log=log)
         self._reception = Reception(self.spool, self._submit, keys=keys, metrics=self.metrics, log=log)
         self._entrance = Entrance(
-            settings, self._reception, has_room=self.spool.has_room, metrics=self.metrics, log=log
+            settings,
+            self._reception,
+            has_room=self.spool.has_room,
+            metrics=self.metrics,
+            log=log,
+            authenticated=authenticated,
         )
+        self.authenticated_elsewhere = self._entrance.authenticated_elsewhere
         self._entrance.watch("DKIM keys", keys.files, keys.reload)
         self._listeners: list[Listener] = []
         identity = SpoolIdentity(settings.spool.path)

@@ -1,6 +1,7 @@
 """The supervisor: opens the ports, keeps the workers running, and answers operators for all of them."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -22,7 +23,7 @@ from postroad.settings.mta import MtaSettings
 from postroad.systemd import Watchdog, notify
 from postroad.watched import Reloader, WatchedFiles
 from postroad.workers.admin import worker_routes
-from postroad.workers.channel import AdminConnection, Start, hear_worker, new_channel, say
+from postroad.workers.channel import AdminConnection, Authentication, Start, hear_worker, new_channel, say
 from postroad.workers.client import NoAnswerError, WorkerAnswer, ask
 from postroad.workers.handover import settings_file
 from postroad.workers.partition import left_over, partition
@@ -228,8 +229,18 @@ class Supervisor:
         if heard is None:
             self._loop.remove_reader(channel.fileno())  # its end is noticed by who waits for it
             return
+        if isinstance(heard, Authentication):
+            self._pass_on(worker, heard)
+            return
         worker.ready = True
         worker.up.set()
+
+    def _pass_on(self, origin: WorkerProcess, message: Authentication) -> None:
+        """Let the other workers know; who doesn't listen just then misses it."""
+        for worker in self._workers:
+            if worker is not origin and worker.channel is not None:
+                with contextlib.suppress(OSError):
+                    say(worker.channel, message)
 
     def _tell_all_to_stop(self) -> None:
         for worker in self._workers:
