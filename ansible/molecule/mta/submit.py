@@ -9,14 +9,16 @@ MESSAGE = "From: news@postroad.test\nSubject: molecule\n\nmolecule\n"
 
 
 def trust() -> ssl.SSLContext:
-    """The one certificate, whose name isn't the loopback's."""
+    """The certificate's authority; the name isn't the loopback's."""
     context = ssl.create_default_context(cadata=CERTIFICATE)
     context.check_hostname = False
     return context
 
 
 def submit(client: smtplib.SMTP, port: int) -> None:
-    """Be refused without a password and with a wrong one, and taken with the right one."""
+    """Be shown the certificate, be refused without a password and with a wrong one, and taken with the right one."""
+    shown = ssl.DER_cert_to_PEM_cert(client.sock.getpeercert(binary_form=True))
+    print(port, "shows the certificate", CERTIFICATE.startswith(shown.strip()))
     client.ehlo()
     try:
         client.login("news", "wrong")

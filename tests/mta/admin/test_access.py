@@ -1,13 +1,12 @@
 """Who may ask what of an admin port, and by which name the log knows it."""
 
-import datetime
 import ipaddress
 
 import pytest
+from certificates import self_signed
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 from postroad.admin.access import Access, Caller, Credentials, Refusal, certificate_name, judge
@@ -70,24 +69,6 @@ def test_the_scheme_is_a_word_of_any_case(scheme: str) -> None:
     assert Access("secret").judge(open=False, address=THERE, authorization=f"{scheme} secret") == Caller("token")
 
 
-def certificate(name: str, *others: x509.GeneralName) -> bytes:
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)] if name else [])
-    now = datetime.datetime.now(datetime.UTC)
-    builder = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now)
-        .not_valid_after(now + datetime.timedelta(days=1))
-    )
-    if others:
-        builder = builder.add_extension(x509.SubjectAlternativeName(others), critical=False)
-    return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
-
-
 @pytest.mark.parametrize(
     ("name", "others", "expected"),
     [
@@ -106,7 +87,8 @@ def certificate(name: str, *others: x509.GeneralName) -> bytes:
 def test_a_certificate_is_known_by_its_subject_and_its_other_names(
     name: str, others: tuple[x509.GeneralName, ...], expected: str | None
 ) -> None:
-    found = certificate_name(certificate(name, *others))
+    made = self_signed(ec.generate_private_key(ec.SECP256R1()), name, others)
+    found = certificate_name(made.public_bytes(serialization.Encoding.DER))
     assert found == expected or (expected is None and len(found) == 500)
 
 
