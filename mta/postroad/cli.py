@@ -1,8 +1,10 @@
 """`postroad`: the operator's command."""
 
 import json
+import os
 import sys
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -14,15 +16,31 @@ from postroad.admin.command import bounce, lift, message, orders, rebind, suspen
 from postroad.drain.command import DrainError, drain
 from postroad.spool.command import spool_app
 
-app = typer.Typer(
-    no_args_is_help=True, add_completion=False, help="Look at a running MTA and at its spool; move it away."
-)
+app = typer.Typer(no_args_is_help=True, add_completion=False)
 app.add_typer(spool_app, name="spool")
 app.command()(drain)
 for command in (suspend, bounce, orders, lift, rebind, message, top):
     app.command()(command)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+def _file(variable: str, text: str) -> Any:
+    return typer.Option(metavar="FILE", envvar=variable, help=text)
+
+
+@app.callback()
+def main_options(
+    cert: Annotated[Path | None, _file("POSTROAD_CERT", "Client certificate for an admin port with TLS (PEM).")] = None,
+    key: Annotated[Path | None, _file("POSTROAD_KEY", "Its key, if that is in another file.")] = None,
+    ca: Annotated[
+        Path | None, _file("POSTROAD_CA", "Authorities of the port's certificate; else the system's.")
+    ] = None,
+) -> None:
+    """Look at a running MTA and at its spool; move it away. POSTROAD_ADMIN says which: http[s]://HOST:PORT."""
+    for variable, file in (("POSTROAD_CERT", cert), ("POSTROAD_KEY", key), ("POSTROAD_CA", ca)):
+        if file is not None:
+            os.environ[variable] = str(file)
 
 
 @app.command()

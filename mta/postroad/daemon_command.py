@@ -26,7 +26,7 @@ S = TypeVar("S")
 def run_daemon(
     name: str,
     description: str,
-    load: Callable[[Path], S],
+    load: Callable[[Path], tuple[S, list[str]]],
     serve: Callable[[S], Coroutine[Any, Any, None]],
     arguments: list[str] | None,
     *,
@@ -35,6 +35,7 @@ def run_daemon(
     """Run `NAME run|check --config FILE`; the exit status. What is wrong is told in one line a problem.
 
     Args:
+        load: the settings of a file, and what of them works and shouldn't be so.
         more: further commands, with what they do, and the function that does it.
     """
     parser = argparse.ArgumentParser(prog=name, description=description)
@@ -49,7 +50,9 @@ def run_daemon(
     if more and chosen.command in more:
         return more[chosen.command][1]()
     try:
-        settings = load(chosen.config)
+        settings, warnings = load(chosen.config)
+        for warning in warnings:
+            print(f"{chosen.config}: warning: {warning}", file=sys.stderr)
         if chosen.command == "check":
             print(f"{chosen.config}: good")
             return 0

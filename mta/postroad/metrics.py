@@ -79,6 +79,14 @@ class MtaMetrics:
         self.commits = Gauge("postroad_mta_spool_commits", "Rounds of fdatasync so far.", registry=registry)
 
 
+def admin_certificate_expiry(registry: CollectorRegistry) -> Gauge:
+    """When the admin port's certificate ends; only where it has one."""
+    return Gauge(
+        "postroad_mta_admin_certificate_expiry_timestamp_seconds",
+        "Unix time at which the admin port's certificate ends.", registry=registry,
+    )  # fmt: skip
+
+
 class ProxyMetrics:
     """All counters of one proxy, in a registry of its own."""
 

@@ -7,15 +7,16 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
+from postroad.admin.access import admin_access
 from postroad.admin.api import admin_routes
 from postroad.admin.drain import drain_handlers
 from postroad.admin.http import AdminServer
 from postroad.admin.messages import message_handlers
 from postroad.admin.mta import mta_handlers
 from postroad.admin.orders import order_handlers
+from postroad.admin.token import read_token
 from postroad.build import this_build
 from postroad.clock import STEP, steady
 from postroad.content.key_ring import KeyRing
@@ -35,7 +36,7 @@ from postroad.ingress.listener import Listener
 from postroad.ingress.reception import Reception
 from postroad.listen import Ports
 from postroad.long_lived import LongLived
-from postroad.metrics import MtaMetrics
+from postroad.metrics import MtaMetrics, admin_certificate_expiry
 from postroad.queue.bouncer import Bouncer, NoticePolicy
 from postroad.queue.dispatcher import Dispatcher
 from postroad.queue.order_book import OrderBook
@@ -50,6 +51,8 @@ from postroad.smtp.client import TIMEOUTS
 from postroad.spool.identity import SpoolIdentity
 from postroad.spool.log import Spool
 from postroad.systemd import Watchdog, machine_id, notify
+from postroad.tenants.lockout import Checked
+from postroad.tls.client import client_context
 
 EXIT_DISK = 74
 """EX_IOERR: a write or sync of the spool failed."""
@@ -78,11 +81,14 @@ class Mta:
 
     Construction takes the spool and reads its log; `run` serves until SIGTERM.
 
+    Args:
+        authenticated: hears of each password that was checked here.
+
     Raises:
         SpoolInUseError, OSError, KeyFileError, SettingsError: as their parts do.
     """
 
-    def __init__(self, settings: MtaSettings, log: Any) -> None:
+    def __init__(self, settings: MtaSettings, log: Any, *, authenticated: Checked = lambda *_: None) -> None:
         self._settings = settings
         self._log = log
         self._loop = asyncio.get_running_loop()
@@ -118,8 +124,14 @@ class Mta:
         self._watchdog = DeliveryWatchdog(self.dispatcher.sites, metrics=self.metrics, log=log)
         self._reception = Reception(self.spool, self._submit, keys=keys, metrics=self.metrics, log=log)
         self._entrance = Entrance(
-            settings, self._reception, has_room=self.spool.has_room, metrics=self.metrics, log=log
+            settings,
+            self._reception,
+            has_room=self.spool.has_room,
+            metrics=self.metrics,
+            log=log,
+            authenticated=authenticated,
         )
+        self.authenticated_elsewhere = self._entrance.authenticated_elsewhere
         self._entrance.watch("DKIM keys", keys.files, keys.reload)
         self._listeners: list[Listener] = []
         identity = SpoolIdentity(settings.spool.path)
@@ -132,7 +144,11 @@ class Mta:
             **drain_handlers(self.drainer, self._receiver),
         }
         described = admin_routes(handlers, version=self.build.version, max_batch=largest_batch(settings))
-        self.admin = AdminServer(described, token=read_token(settings.admin.token_file))
+        access = admin_access(settings.admin)
+        self.admin = AdminServer(described, access, log)
+        if (certificate := access.certificate) is not None:
+            self._entrance.watch(f"certificate {certificate.chain}", lambda: certificate.files, certificate.reload)
+            admin_certificate_expiry(self.metrics.registry).set_function(lambda: certificate.expires)
 
     def _new_bouncer(self) -> Bouncer:
         notices = self._settings.notices
@@ -148,6 +164,7 @@ class Mta:
         settings = self._settings
         grace = settings.shutdown.grace
         token = read_token(settings.drain.token_file or settings.admin.token_file)
+        tls = drain_tls(settings)
         return Drainer(
             self.spool,
             identity,
@@ -156,7 +173,7 @@ class Mta:
             settings=settings.drain,
             host=machine_id(),
             cut_after=grace,
-            connect=lambda target: PeerClient(target, token=token, timeout=settings.drain.timeout),
+            connect=lambda target: PeerClient(target, token=token, timeout=settings.drain.timeout, tls=tls),
             metrics=self.metrics,
             log=self._log,
         )
@@ -321,9 +338,12 @@ def largest_batch(settings: MtaSettings) -> int:
     return max_batch_size(settings.drain.batch_octets, largest_message(settings))
 
 
-def read_token(file: Path | None) -> str | None:
-    """The bearer token in a file; None without one. Raises OSError."""
-    return file.read_text().strip() if file is not None else None
+def drain_tls(settings: MtaSettings) -> Callable[[], ssl.SSLContext] | None:
+    """Makes what TLS is spoken with to the targets of a drain; None if it isn't spoken."""
+    drain = settings.drain
+    if (ca := drain.tls_ca) is None:
+        return None
+    return lambda: client_context(ca, drain.tls_certificate, drain.tls_key)
 
 
 def _router(settings: MtaSettings, hostname: str) -> Router:

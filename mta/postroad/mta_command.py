@@ -4,11 +4,13 @@ import getpass
 import sys
 from pathlib import Path
 
+from postroad.admin.access import admin_access
+from postroad.admin.token import read_token
 from postroad.daemon_command import run_daemon
 from postroad.events.log import logger
 from postroad.ingress.entrance import check_files
 from postroad.listen import Ports, open_ports
-from postroad.mta import Mta, load_keys
+from postroad.mta import Mta, drain_tls, load_keys
 from postroad.settings.load import load
 from postroad.settings.mta import MtaSettings
 from postroad.smtp.sasl import MAX_FIELD
@@ -43,12 +45,20 @@ def hash_password() -> int:
     return 0
 
 
-def load_mta(path: Path) -> MtaSettings:
-    """The settings of a file, with the other files that it names. Raises SettingsError, KeyFileError."""
+def load_mta(path: Path) -> tuple[MtaSettings, list[str]]:
+    """The settings of a file, with the other files that it names; and what an operator should know of these.
+
+    Raises:
+        SettingsError, KeyFileError: they can't be used.
+    """
     settings = load(MtaSettings, path)
     load_keys(settings)
-    check_files(settings)
-    return settings
+    read_token(settings.drain.token_file)
+    if (make_tls := drain_tls(settings)) is not None:
+        make_tls()
+    admin = admin_access(settings.admin).certificate
+    warnings = check_files(settings) + (admin.warnings() if admin is not None else [])
+    return settings, list(dict.fromkeys(warnings))
 
 
 async def serve(settings: MtaSettings) -> None:

@@ -9,7 +9,7 @@ import pulumi
 import pulumi_aws as aws
 
 from postroad_infra.firewall import Firewall, FirewallArgs, Rule
-from postroad_infra.mail_tiers import MTA, MTA_ADMIN, SUBMISSION, MailTiers
+from postroad_infra.mail_tiers import MTA, MTA_ADMIN, SUBMISSION, SUBMISSIONS, MailTiers
 from postroad_infra.settings.front_door import FrontDoorSettings
 from postroad_infra.settings.project import Protection
 from postroad_infra.stack_outputs import NetworkOutputs
@@ -43,7 +43,9 @@ class FrontDoor(pulumi.ComponentResource):
         mine = pulumi.ResourceOptions(parent=self)
         settings, tags = args.settings, args.tags
         mta_group = args.tiers.security_group_ids[MTA]
-        ports = {SUBMISSION} | ({settings.returns_port} if settings.returns_port else set())
+        ports = {SUBMISSION} if set(settings.submission_ports) - set(settings.mta_tls_ports) else set()
+        ports |= {SUBMISSIONS} if settings.mta_tls_ports else set()
+        ports |= {settings.returns_port} if settings.returns_port else set()
         firewall = Firewall(
             name,
             FirewallArgs(

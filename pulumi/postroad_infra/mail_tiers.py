@@ -14,7 +14,7 @@ from postroad_infra.tags import Tags
 
 MTA, PROXY = "mta", "proxy"
 
-SUBMISSION, MTA_ADMIN = 587, 8025
+SUBMISSION, SUBMISSIONS, MTA_ADMIN = 587, 465, 8025
 PROXY_PORT, PROXY_ADMIN = 1080, 1081
 
 

@@ -92,3 +92,18 @@ def test_what_must_not_be_there_is_removed_once(tmp_path: Path) -> None:
     assert ensure(tmp_path / "sources.list", absent=True)
     assert not ensure(tmp_path / "sources.list", absent=True)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_not_wanted_goes_and_nothing_else(tmp_path: Path) -> None:
+    keys, outside = tmp_path / "keys", tmp_path / "outside"
+    for path in (keys / "a.test" / "new.pem", keys / "a.test" / "old.pem", keys / "b.test" / "old.pem", outside):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("x")
+    (keys / "link").symlink_to(tmp_path)
+    wanted = {str(keys), str(keys / "a.test"), str(keys / "a.test" / "new.pem")}
+    gone = ["a.test/old.pem", "b.test", "b.test/old.pem", "link"]
+    for check_mode in (True, False):
+        removed = host_files.remove_others(str(keys), wanted, check_mode=check_mode)
+        assert sorted(removed) == [str(keys / name) for name in gone]
+    assert host_files.remove_others(str(keys), wanted, check_mode=False) == []
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["a.test", "keys", "new.pem", "outside"]

@@ -63,7 +63,34 @@ def test_mail_of_the_box_is_a_tenants_and_signed(tmp_path: Path) -> None:
     entry, nobodys = settings.listeners["submission"].relay_from
     assert settings.all_tenants()[str(entry.tenant)].owns(domain.encode())
     assert nobodys.tenant is None
-    assert [key.domain for key in settings.dkim.keys] == [domain]
+    # A folder, whose keys come and go while the MTA runs.
+    assert (settings.dkim.folder, settings.dkim.keys) == (Path("/etc/postroad/signing"), ())
+
+
+TENANTS = [{"name": "house", "domains": ["postroad.test"]}]
+BALANCER = ["10.20.16.0/20"]
+
+
+def test_without_a_certificate_there_is_no_tls_and_no_auth(tmp_path: Path) -> None:
+    settings = rendered(tmp_path, mta_tenants=TENANTS)
+    (listener,) = settings.listeners.values()
+    assert (listener.tls, listener.auth, settings.auth, settings.dkim.folder) == ("none", "none", None, None)
+
+
+@pytest.mark.parametrize("auth", ["offered", "required"])
+def test_with_one_tls_ends_at_the_mta_on_two_ports_and_identities_authenticate(tmp_path: Path, auth: str) -> None:
+    identities = [{"name": "news", "tenant": "house", "hash": "$scrypt$"}]
+    given = {"mta_tls_certificate": "PEM", "mta_tls_key": "PEM", "mta_tenants": TENANTS, "mta_proxy_from": BALANCER}
+    settings = rendered(tmp_path, **given, mta_identities=identities, mta_auth=auth)
+    assert {name: (str(item.address), item.tls, item.auth) for name, item in settings.listeners.items()} == {
+        "submission": ("systemd:submission", "starttls", auth),
+        "submissions": ("systemd:submissions", "implicit", auth),
+    }
+    assert settings.auth is not None
+    for listener in settings.listeners.values():
+        assert [str(network) for network in listener.proxy_from] == BALANCER
+        assert listener.tls_certificate == Path("/etc/postroad/tls/submission.pem")
+    assert rendered(tmp_path, **given).auth is None
 
 
 @pytest.mark.parametrize("stack", STACKS)

@@ -5,6 +5,7 @@ import json
 import signal
 import socket
 import socketserver
+import ssl
 import subprocess
 import sys
 import threading
@@ -43,6 +44,8 @@ class Daemon:
     """A process with a TOML file and an admin port; its log lines are parsed."""
 
     program = ""
+    tls: ssl.SSLContext | None = None
+    """What the admin port is asked with, if it speaks TLS."""
 
     def __init__(self, folder: Path, config: str, admin_port: int, *, command: list[str] | None = None) -> None:
         self.folder = folder
@@ -88,8 +91,9 @@ class Daemon:
 
     def get(self, path: str, *, method: str = "GET", body: Any = None) -> str:
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(f"http://127.0.0.1:{self.admin_port}{path}", method=method, data=data)
-        with urllib.request.urlopen(request, timeout=5) as response:
+        scheme = "http" if self.tls is None else "https"
+        request = urllib.request.Request(f"{scheme}://127.0.0.1:{self.admin_port}{path}", method=method, data=data)
+        with urllib.request.urlopen(request, timeout=5, context=self.tls) as response:
             return response.read().decode()
 
     def metric(self, name: str) -> float:

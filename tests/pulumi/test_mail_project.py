@@ -275,6 +275,27 @@ def test_returning_mail_is_let_in_where_the_mtas_have_a_port_for_it() -> None:
     assert ("tcp", 2525, front_door) in open_ports(mail, "mta", "Ingress")
 
 
+@pytest.mark.parametrize("passed", [[465], [465, 587]])
+def test_tls_of_ports_that_are_passed_on_ends_at_the_mtas(passed: list[int]) -> None:
+    mail = with_front_door("local", mta_tls_ports=passed)
+    ended = {587, 465} - set(passed)
+    groups = {f"arn:aws:::{group.name}": group.inputs for group in mail.of("TargetGroup")}
+    assert {group["port"] for group in groups.values()} == {465} | ({587} if ended else set())
+    for listener in (each.inputs for each in mail.of("Listener")):
+        here = listener["port"] in ended
+        assert listener["protocol"] == ("TLS" if here else "TCP")
+        assert ("certificateArn" in listener, "sslPolicy" in listener) == (here, here)
+        (action,) = listener["defaultActions"]
+        assert groups[action["targetGroupArn"]]["port"] == (587 if here else 465)
+    assert all(group["proxyProtocolV2"] for group in groups.values())
+    assert len(mail.of("Certificate")) == len(ended)
+    assert ("tcp", 465, "aws:ec2/securityGroup:SecurityGroup::front-door") in open_ports(mail, "mta", "Ingress")
+    for group in mail.of("Group"):
+        assert set(group.inputs.get("targetGroupArns") or ()) == (
+            set(groups) if "-mta-" in group.inputs["name"] else set()
+        )
+
+
 def test_a_stack_may_have_no_front_door() -> None:
     mail = with_front_door("local", front_door=None)
     assert mail.of("LoadBalancer", "TargetGroup", "Listener", "Certificate") == []

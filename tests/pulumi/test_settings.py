@@ -244,10 +244,18 @@ CIDR_IS = "right is: its addresses, a private range of /16 to /20 that no peer u
             "mail",
             put(f"{MAIL}/front_door/returns_port", 2525),
             f"{MAIL_FILE}: mail:settings.front_door: returns_port: returning mail comes from the internet, which an "
-            "internal balancer isn't part of; right is: name, host, internal, submission_ports, returns_port, "
-            "cross_zone, deregistration_delay_s, idle_timeout_s, health_check; left out: clients go to the MTAs "
-            "themselves, e.g. {name: postroad-uat-smtp}",
+            "internal balancer isn't part of; right is: name, host, internal, submission_ports, mta_tls_ports, "
+            "returns_port, cross_zone, deregistration_delay_s, idle_timeout_s, health_check; left out: clients go to "
+            "the MTAs themselves, e.g. {name: postroad-uat-smtp}",
             id="returning mail through an internal balancer",
+        ),
+        pytest.param(
+            "mail",
+            put(f"{MAIL}/front_door/mta_tls_ports", [466]),
+            f"{MAIL_FILE}: mail:settings.front_door: mta_tls_ports: 466 isn't one of submission_ports; right is: name, "
+            "host, internal, submission_ports, mta_tls_ports, returns_port, cross_zone, deregistration_delay_s, "
+            "idle_timeout_s, health_check; left out: clients go to the MTAs themselves, e.g. {name: postroad-uat-smtp}",
+            id="a port that is passed on and not listened on",
         ),
         pytest.param(
             "mail",

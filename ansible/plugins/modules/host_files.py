@@ -34,6 +34,10 @@ options:
         description: Removes the file or link.
         type: bool
         default: false
+      only:
+        description: Removes, when all else is done, what is below this folder and not among O(files).
+        type: bool
+        default: false
       mode:
         description: Permissions, octal.
         type: str
@@ -179,6 +183,20 @@ class Wanted:
         return not same
 
 
+def remove_others(folder: str, wanted: set[str], *, check_mode: bool) -> list[str]:
+    """Remove what is below a folder and isn't wanted; what that was. Links are removed, not followed."""
+    removed = []
+    for parent, folders, files in os.walk(folder, topdown=False):
+        for name in (*files, *folders):
+            path = os.path.join(parent, name)
+            if path in wanted or any(each.startswith(f"{path}/") for each in wanted):
+                continue
+            removed.append(path)
+            if not check_mode:
+                (os.rmdir if os.path.isdir(path) and not os.path.islink(path) else os.unlink)(path)
+    return removed
+
+
 def main() -> None:
     """Entry point of the module."""
     entry = {
@@ -186,6 +204,7 @@ def main() -> None:
         "content": {"type": "str"},
         "link": {"type": "str"},
         "absent": {"type": "bool", "default": False},
+        "only": {"type": "bool", "default": False},
         "mode": {"type": "str"},
         "owner": {"type": "str", "default": "root"},
         "group": {"type": "str"},
@@ -204,12 +223,19 @@ def main() -> None:
         supports_check_mode=True,
     )
     changed = []
-    for wanted in module.params["files"]:
+    paths = {entry["path"] for entry in module.params["files"]}
+    for entry in module.params["files"]:
         try:
-            if Wanted(module, wanted).ensure():
-                changed.append(wanted["path"])
+            if Wanted(module, entry).ensure():
+                changed.append(entry["path"])
         except OSError as error:
-            module.fail_json(msg=f"{wanted['path']}: {error.strerror}")
+            module.fail_json(msg=f"{entry['path']}: {error.strerror}")
+    for entry in module.params["files"]:
+        if entry["only"]:
+            try:
+                changed += remove_others(entry["path"], paths, check_mode=module.check_mode)
+            except OSError as error:
+                module.fail_json(msg=f"{entry['path']}: {error.filename}: {error.strerror}")
     module.exit_json(changed=bool(changed), paths=changed)
 
 

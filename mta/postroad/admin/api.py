@@ -68,6 +68,12 @@ def admin_routes(handlers: Handlers, *, version: str, max_batch: int) -> dict[tu
         return max_batch if operation.octets else _MAX_BODY if operation.takes is not None else 0
 
     return {
-        key: AdminRoute(handlers[key], open=operation.open, max_body=largest(operation))
+        key: AdminRoute(
+            handlers[key],
+            open=operation.open,
+            max_body=largest(operation),
+            # Batches of other MTAs are many, and in the log of what was moved.
+            audited=key[0] != "GET" and not operation.octets,
+        )
         for key, operation in _OPERATIONS.items()
     }

@@ -1,8 +1,7 @@
 """A small HTTP/1.1 server for operators and other MTAs: few routes, short answers, one request a connection."""
 
 import asyncio
-import hmac
-import ipaddress
+import contextlib
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -11,12 +10,16 @@ from urllib.parse import parse_qsl
 
 import h11
 
+from postroad.admin.access import Access, Caller, Refusal
+from postroad.tls.channel import TlsChannel, TlsError
 from postroad.wire.proxy_protocol import HeaderError, without_header
 
 _MAX_REQUEST = 64 << 10
 _TIMEOUT = 10.0
 _BODY_TIMEOUT = 300.0
 """Seconds for a request with a body and its answer."""
+_LONGEST_NOTE = 2000
+"""Octets of a request's or an answer's body that go into the log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,7 @@ class AdminRequest:
     parameters: dict[str, str]
     body: bytearray
     peer: str
-    """Address of the client."""
+    """Address of the client; empty for a supervisor."""
 
 
 Handler = Callable[[AdminRequest], Answer | Awaitable[Answer]]
@@ -53,48 +56,79 @@ Handler = Callable[[AdminRequest], Answer | Awaitable[Answer]]
 
 @dataclass(frozen=True, slots=True)
 class AdminRoute:
-    """What answers to a method and path; `open` routes need no token, `max_body` is in octets."""
+    """What answers to a method and path.
+
+    Args:
+        open: everybody may ask.
+        max_body: octets.
+        audited: the log says who asked for what, and what came of it.
+    """
 
     handler: Handler
     open: bool = False
     max_body: int = 0
+    audited: bool = False
 
 
 class AdminServer:
-    """Answers requests by a table of (method, path).
+    """Answers requests by a table of (method, path), as far as `access` lets their clients.
 
-    Routes that aren't open need the bearer token, or, without one configured, a client on loopback. Bodies are read
-    only of who may send one, and of all clients together only up to `body_memory` octets, or a single one.
+    Bodies are read only of who may send one, and of all clients together only up to `body_memory` octets, or a single
+    one.
     """
 
     def __init__(
-        self, routes: dict[tuple[str, str], AdminRoute], *, token: str | None, body_memory: int = 64 << 20
+        self, routes: dict[tuple[str, str], AdminRoute], access: Access, log: Any, *, body_memory: int = 64 << 20
     ) -> None:
         self._routes = routes
-        self._token = token
+        self._access = access
+        self._log = log
         self._body_memory = body_memory
         self._bodies = 0
 
     def protocol(self) -> asyncio.Protocol:
         """For `create_server`."""
-        return _AdminConnection(self, trusted=False)
+        certificate = self._access.certificate
+        return _AdminConnection(self, TlsChannel(certificate.context) if certificate is not None else None)
 
     def trusting_protocol(self) -> asyncio.Protocol:
         """For a connection whose other end has judged its client already: a supervisor's."""
-        return _AdminConnection(self, trusted=True)
+        return _AdminConnection(self, None, trusted=True)
 
-    def route(self, method: str, path: str, headers: dict[str, str], peer: str | None) -> AdminRoute | Answer:
-        """Who answers a request, or the answer that nobody does; a client that is `None` may ask anything."""
+    def route(self, method: str, path: str) -> AdminRoute | Answer:
+        """Who answers a request, or the answer that nobody does."""
         route = self._routes.get((method, path))
-        if route is None:
-            known = [known_method for known_method, known_path in self._routes if known_path == path]
-            if known:
-                return Answer.json({"error": f"{path} takes {', '.join(known)}"}, 405)
-            paths = ", ".join(f"{known_method} {known_path}" for known_method, known_path in self._routes)
-            return Answer.json({"error": f"no such path; there are {paths}"}, 404)
-        if not route.open and peer is not None and (refusal := self._refusal(headers, peer)) is not None:
-            return refusal
-        return route
+        if route is not None:
+            return route
+        known = [known_method for known_method, known_path in self._routes if known_path == path]
+        if known:
+            return Answer.json({"error": f"{path} takes {', '.join(known)}"}, 405)
+        paths = ", ".join(f"{known_method} {known_path}" for known_method, known_path in self._routes)
+        return Answer.json({"error": f"no such path; there are {paths}"}, 404)
+
+    def judge(
+        self, route: AdminRoute, asked: str, headers: dict[str, str], peer: str, client: bytes | None
+    ) -> Caller | Answer:
+        """Who asks, or the answer that it may not."""
+        judged = self._access.judge(
+            open=route.open, address=peer, authorization=headers.get("authorization", ""), client=client
+        )
+        if isinstance(judged, Refusal):
+            self._log.warning("admin_refused", peer=peer, asked=asked, reason=judged.reason)
+            return Answer.json({"error": judged.reason}, judged.status)
+        return judged
+
+    def tls_failed(self, peer: str, reason: str) -> None:
+        """A handshake came to nothing."""
+        self._log.warning("admin_tls_failed", peer=peer, reason=reason)
+
+    def note(self, caller: Caller, asked: str, request: AdminRequest, answer: Answer) -> None:
+        """Leave in the log who asked for what, and what came of it."""
+        body = _noted(request.body)
+        self._log.info(
+            "admin_request", who=caller.name, peer=request.peer, asked=asked, parameters=request.parameters, body=body,
+            status=answer.status, answer=_noted(answer.body),
+        )  # fmt: skip
 
     def admit_body(self, route: AdminRoute, headers: dict[str, str]) -> int | Answer:
         """The size of a request's body, counted from now on until `body_done`; or why it isn't read."""
@@ -112,25 +146,27 @@ class AdminServer:
         """A body's octets are in memory no longer."""
         self._bodies -= size
 
-    def _refusal(self, headers: dict[str, str], peer: str) -> Answer | None:
-        if self._token is None:
-            if ipaddress.ip_address(peer.partition("%")[0]).is_loopback:
-                return None
-            return Answer.json({"error": "answers on loopback only: no [admin] token_file is configured"}, 403)
-        given = headers.get("authorization", "").removeprefix("Bearer ")
-        if hmac.compare_digest(given.encode(), self._token.encode()):
-            return None
-        return Answer.json({"error": "needs the bearer token of [admin] token_file"}, 401)
+
+def _noted(body: bytes | bytearray) -> Any:
+    """A short body as it is in the log: as JSON where it is any."""
+    if not body or len(body) > _LONGEST_NOTE:
+        return f"{len(body)} octets" if body else None
+    with contextlib.suppress(ValueError):
+        return json.loads(body)
+    return body.decode("utf-8", "replace")
 
 
 class _AdminConnection(asyncio.Protocol):
-    def __init__(self, server: AdminServer, *, trusted: bool) -> None:
+    def __init__(self, server: AdminServer, tls: TlsChannel | None, *, trusted: bool = False) -> None:
         self._server = server
+        self._tls = tls
         self._trusted = trusted
         self._connection = h11.Connection(h11.SERVER, max_incomplete_event_size=_MAX_REQUEST)
         # A load balancer's probe begins with a PROXY header too; it is passed over, and nobody is believed for it.
         self._opening: bytes | None = b""
         self._route: AdminRoute | None = None
+        self._caller: Caller | None = None
+        self._asked = ""
         self._parameters: dict[str, str] = {}
         self._body = bytearray()
         self._counted = 0
@@ -160,12 +196,41 @@ class _AdminConnection(asyncio.Protocol):
                 data, self._opening = after, None
                 if not data:
                     return
+            if self._tls is not None:
+                data = self._decrypt(self._tls, data)
+                if not data:
+                    return
             self._connection.receive_data(data)
             self._advance()
         except HeaderError:
             self._transport.abort()
         except h11.RemoteProtocolError as error:
             self._send(Answer.text(f"bad request: {error}", error.error_status_hint))
+
+    def _decrypt(self, tls: TlsChannel, data: bytes) -> bytes:
+        """What the client said under TLS; empty while there is nothing whole."""
+        began = tls.established
+        try:
+            said = tls.receive(data)
+        except TlsError as error:
+            self._tls_failed(tls, str(error), began=began)
+            return b""
+        if data := tls.data_to_send():
+            self._transport.write(data)
+        if tls.closed and not said:
+            self._transport.close()
+        return said
+
+    def _tls_failed(self, tls: TlsChannel, reason: str, *, began: bool) -> None:
+        alert = tls.data_to_send()
+        if reason == "http request":
+            self._tls = None
+            self._send(Answer.json({"error": "this port speaks TLS: write https:// instead of http://"}, 400))
+        else:
+            self._transport.write(alert)
+            self._transport.close()
+        if not began:
+            self._server.tls_failed(self._peer, reason)
 
     def _advance(self) -> None:
         while not self._transport.is_closing():
@@ -183,10 +248,18 @@ class _AdminConnection(asyncio.Protocol):
     def _begin(self, request: h11.Request) -> None:
         headers = {name.decode().lower(): value.decode("latin-1") for name, value in request.headers}
         path, _, query = request.target.decode("latin-1").partition("?")
-        route = self._server.route(request.method.decode(), path, headers, None if self._trusted else self._peer)
+        self._asked = f"{request.method.decode()} {path}"
+        route = self._server.route(request.method.decode(), path)
         if isinstance(route, Answer):
             self._send(route)
             return
+        if not self._trusted:
+            client = self._tls.client_certificate if self._tls is not None else None
+            caller = self._server.judge(route, self._asked, headers, self._peer, client)
+            if isinstance(caller, Answer):
+                self._send(caller)
+                return
+            self._caller = caller
         size = self._server.admit_body(route, headers)
         if isinstance(size, Answer):
             self._send(size)
@@ -195,24 +268,30 @@ class _AdminConnection(asyncio.Protocol):
         if route.max_body:
             self._limit_time(_BODY_TIMEOUT)
         if headers.get("expect", "").lower() == "100-continue":
-            self._transport.write(self._connection.send(h11.InformationalResponse(status_code=100, headers=[])) or b"")
+            self._write(self._connection.send(h11.InformationalResponse(status_code=100, headers=[])) or b"")
         self._route = route
         self._parameters = dict(parse_qsl(query, keep_blank_values=True))
 
     def _answer(self) -> None:
         assert self._route is not None
-        answer = self._route.handler(AdminRequest(self._parameters, self._body, self._peer))
+        request = AdminRequest(self._parameters, self._body, self._peer)
+        answer = self._route.handler(request)
         if isinstance(answer, Answer):
-            self._send(answer)
+            self._done(self._route, request, answer)
         else:
             # It ends even if the client goes away: what it does is done.
-            self._task = asyncio.get_running_loop().create_task(self._answer_later(answer))
+            self._task = asyncio.get_running_loop().create_task(self._answer_later(self._route, request, answer))
 
-    async def _answer_later(self, work: Awaitable[Answer]) -> None:
+    async def _answer_later(self, route: AdminRoute, request: AdminRequest, work: Awaitable[Answer]) -> None:
         try:
-            self._send(await work)
+            self._done(route, request, await work)
         finally:
             self._forget_body()
+
+    def _done(self, route: AdminRoute, request: AdminRequest, answer: Answer) -> None:
+        if route.audited and self._caller is not None:
+            self._server.note(self._caller, self._asked, request, answer)
+        self._send(answer)
 
     def _send(self, answer: Answer) -> None:
         if self._transport.is_closing():
@@ -229,8 +308,17 @@ class _AdminConnection(asyncio.Protocol):
             self._connection.send(h11.Data(data=answer.body)),
             self._connection.send(h11.EndOfMessage()),
         ]
-        self._transport.write(b"".join(piece for piece in pieces if piece))
+        self._write(b"".join(piece for piece in pieces if piece))
+        if self._tls is not None:
+            self._tls.close()
+            self._transport.write(self._tls.data_to_send())
         self._transport.close()
+
+    def _write(self, data: bytes) -> None:
+        if self._tls is not None:
+            self._tls.send(data)
+            data = self._tls.data_to_send()
+        self._transport.write(data)
 
     @property
     def _peer(self) -> str:

@@ -13,7 +13,7 @@ class Operation:
 
     Args:
         about: what it does, in a sentence.
-        open: no token is needed.
+        open: everybody may ask.
         text: the answer is text for people or Prometheus, not JSON.
         query: parameters behind the path, with what they mean.
         takes: the model of the body, if it is JSON.
@@ -42,10 +42,19 @@ def describe(operations: Mapping[tuple[str, str], Operation], *, version: str) -
         "paths": paths,
         "components": {
             "schemas": {**components, "Problem": _PROBLEM},
-            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": _SCHEMES,
         },
     }
 
+
+_SCHEMES = {
+    "token": {"type": "http", "scheme": "bearer", "description": "The content of [admin] token_file."},
+    "certificate": {
+        "type": "mutualTLS",
+        "description": "A client certificate of an authority in [admin] tls_client_ca.",
+    },
+}
+"""Each alone is enough; where neither is configured, clients on loopback need none."""
 
 _PROBLEM = {
     "type": "object",
@@ -65,7 +74,7 @@ def _described(
         "responses": {"200": {"description": "Done.", "content": media}, "default": problem},
     }
     if not operation.open:
-        found["security"] = [{"token": []}]
+        found["security"] = [{name: []} for name in _SCHEMES]
     if operation.query:
         found["parameters"] = [
             {"name": name, "in": "query", "required": False, "description": text, "schema": {"type": "string"}}

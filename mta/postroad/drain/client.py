@@ -3,12 +3,14 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import Iterator, Sequence
+import ssl
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import h11
 
+from postroad.content.key_error import KeyFileError
 from postroad.drain.verdict import NotSent, Refused, Unanswered
 from postroad.settings.units import Endpoint
 
@@ -31,12 +33,21 @@ class PeerClient:
     Args:
         token: bearer token that it wants; None if it wants none.
         timeout: seconds for a request and its answer.
+        tls: makes what TLS is spoken with, for each request; None if it isn't spoken. May raise KeyFileError.
     """
 
-    def __init__(self, address: Endpoint, *, token: str | None, timeout: float) -> None:
+    def __init__(
+        self,
+        address: Endpoint,
+        *,
+        token: str | None,
+        timeout: float,
+        tls: Callable[[], ssl.SSLContext] | None = None,
+    ) -> None:
         self._address = address
         self._token = token
         self._timeout = timeout
+        self._tls = tls
 
     async def ask(self, method: str, path: str, body: Sequence[bytes] = ()) -> Done | Refused | NotSent | Unanswered:
         """Make a request on a connection of its own.
@@ -46,9 +57,9 @@ class PeerClient:
         conversation = _Conversation()
         try:
             async with asyncio.timeout(self._timeout):
-                await conversation.open(self._address)
+                await conversation.open(self._address, self._tls() if self._tls is not None else None)
                 return await conversation.ask(self._head(method, path, sum(map(len, body))), body)
-        except (OSError, TimeoutError, h11.RemoteProtocolError, _ClosedError) as error:
+        except (OSError, TimeoutError, h11.RemoteProtocolError, KeyFileError, _ClosedError) as error:
             reason = f"did not answer in {self._timeout:g} s" if isinstance(error, TimeoutError) else str(error)
             return Unanswered(reason) if conversation.sent_all else NotSent(reason or type(error).__name__)
         finally:
@@ -77,8 +88,8 @@ class _Conversation:
         self.sent_all = False
         """The last octet may have gone out: the request may be carried out."""
 
-    async def open(self, address: Endpoint) -> None:
-        self._reader, self._writer = await asyncio.open_connection(address.host, address.port)
+    async def open(self, address: Endpoint, tls: ssl.SSLContext | None) -> None:
+        self._reader, self._writer = await asyncio.open_connection(address.host, address.port, ssl=tls)
 
     def close(self) -> None:
         if self._writer is not None:

@@ -7,30 +7,33 @@ from pathlib import Path
 from typing import Any
 
 from postroad.ingress.authenticator import Authenticator
-from postroad.ingress.certificate import Certificate
 from postroad.ingress.listener import Listener
 from postroad.ingress.overload import Overload
 from postroad.ingress.reception import Reception
 from postroad.memory import allowance, resident, trim
 from postroad.metrics import MtaMetrics
-from postroad.settings.ingress import ListenerSettings
+from postroad.settings.ingress import AuthSettings, ListenerSettings
 from postroad.settings.mta import MtaSettings
 from postroad.smtp.parts import Budget
 from postroad.tenants.identities import read_identities
-from postroad.tenants.lockout import Lockout
+from postroad.tenants.lockout import Checked, Lockout
+from postroad.tls.certificate import Certificate
 from postroad.watched import Reloader, WatchedFiles
 
 
-def check_files(settings: MtaSettings) -> None:
-    """Read all files that listeners need. Raises KeyFileError, SettingsError."""
-    for listener in settings.listeners.values():
-        _certificate(listener)
+def check_files(settings: MtaSettings) -> list[str]:
+    """Read all files that listeners need; what an operator should know of them. Raises KeyFileError, SettingsError."""
+    certificates = [_certificate(listener) for listener in settings.listeners.values()]
     if settings.auth is not None:
         read_identities(settings.auth.file, settings.tenants)
+    return [text for certificate in certificates if certificate is not None for text in certificate.warnings()]
 
 
 class Entrance:
     """Opens the listeners, and has their files read again when they change.
+
+    Args:
+        authenticated: hears of each password that was checked here.
 
     Raises:
         KeyFileError, SettingsError: a file can't be used.
@@ -44,6 +47,7 @@ class Entrance:
         has_room: Callable[[], bool],
         metrics: MtaMetrics,
         log: Any,
+        authenticated: Checked,
     ) -> None:
         self._settings = settings
         self._reception = reception
@@ -60,6 +64,7 @@ class Entrance:
         metrics.unfinished_octets.set_function(lambda: self._budget.used)
         metrics.resident_octets.set_function(resident)
         self._reloader = Reloader(asyncio.get_running_loop(), log)
+        self._lockout = _new_lockout(settings.auth, authenticated) if settings.auth is not None else None
         self._authenticator = self._new_authenticator(log)
         self._certificates = {name: self._watched_certificate(item) for name, item in settings.listeners.items()}
 
@@ -87,6 +92,11 @@ class Entrance:
         """Have other files read again when they change."""
         self._reloader.watch(WatchedFiles(what, paths, load))
 
+    def authenticated_elsewhere(self, address: str, identity: str, *, right: bool) -> None:
+        """Another process checked a password."""
+        if self._lockout is not None:
+            self._lockout.note(address, identity, right=right)
+
     def close(self) -> None:
         """Let go of what isn't a listener's."""
         if self._authenticator is not None:
@@ -94,25 +104,27 @@ class Entrance:
 
     def _new_authenticator(self, log: Any) -> Authenticator | None:
         settings = self._settings.auth
-        if settings is None:
+        if settings is None or self._lockout is None:
             return None
-        lockout = Lockout(
-            failures=settings.max_failures,
-            window=settings.failure_window,
-            duration=settings.lockout,
-            clock=asyncio.get_running_loop().time,
-        )
-        authenticator = Authenticator(settings.file, self._tenants, lockout, metrics=self._metrics, log=log)
+        authenticator = Authenticator(settings.file, self._tenants, self._lockout, metrics=self._metrics, log=log)
         self.watch(f"identities {settings.file}", lambda: [settings.file], authenticator.reload)
         return authenticator
 
     def _watched_certificate(self, listener: ListenerSettings) -> Certificate | None:
         certificate = _certificate(listener)
         if certificate is not None:
-            self.watch(
-                f"certificate {certificate.chain}", lambda: (certificate.chain, certificate.key), certificate.reload
-            )
+            self.watch(f"certificate {certificate.chain}", lambda: certificate.files, certificate.reload)
         return certificate
+
+
+def _new_lockout(settings: AuthSettings, tell: Checked) -> Lockout:
+    return Lockout(
+        failures=settings.max_failures,
+        window=settings.failure_window,
+        duration=settings.lockout,
+        clock=asyncio.get_running_loop().time,
+        tell=tell,
+    )
 
 
 def _certificate(listener: ListenerSettings) -> Certificate | None:

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
 from postroad.ingress.authenticator import Authenticator
-from postroad.ingress.certificate import Certificate
 from postroad.ingress.overload import Overload
 from postroad.ingress.reception import Reception
 from postroad.ingress.session import IngressSession
@@ -23,6 +22,7 @@ from postroad.smtp.sasl import Credentials
 from postroad.smtp.server import ServerProtocol
 from postroad.tenants.lockout import network_of
 from postroad.tenants.tenant import Tenant
+from postroad.tls.certificate import Certificate
 
 _UNSENT_REPLIES = 1 << 17
 """Octets of replies that the kernel holds for a client that doesn't take them."""

@@ -4,10 +4,10 @@ import asyncio
 import ssl
 from typing import TYPE_CHECKING, cast
 
-from postroad.ingress.tls import TlsChannel, TlsError
 from postroad.smtp.events import AuthAttempt, CommandRefused, MessageReceived, ServerEvent, SessionEnded, TlsBegins
 from postroad.smtp.server import ServerProtocol
 from postroad.tenants.tenant import Tenant
+from postroad.tls.channel import TlsChannel, TlsError
 from postroad.wire.proxy_protocol import HeaderError, parse_header
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ def main(arguments: list[str] | None = None) -> int:
     return run_daemon("postroad-proxy", "Postroad's outbound proxy.", load_proxy, serve, arguments)
 
 
-def load_proxy(path: Path) -> ProxySettings:
-    """The settings of a file. Raises SettingsError."""
-    return load(ProxySettings, path)
+def load_proxy(path: Path) -> tuple[ProxySettings, list[str]]:
+    """The settings of a file, and nothing to warn of. Raises SettingsError."""
+    return load(ProxySettings, path), []
 
 
 async def serve(settings: ProxySettings) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from postroad.admin.access import Access
 from postroad.admin.http import AdminRequest, AdminRoute, AdminServer, Answer
 from postroad.build import this_build
 from postroad.listen import listening_socket
@@ -60,7 +61,8 @@ class ProxyService:
             own=frozenset(_name(sock) for sock in (listening, admin_socket)),
             is_local=is_local,
         )
-        admin = await self.loop.create_server(AdminServer(self._routes(), token=None).protocol, sock=admin_socket)
+        operators = AdminServer(self._routes(), Access(), self._log)
+        admin = await self.loop.create_server(operators.protocol, sock=admin_socket)
         server = await self.loop.create_server(lambda: ProxySession(self), sock=listening, backlog=1024)
         notify("READY=1")
         Watchdog(self.loop)

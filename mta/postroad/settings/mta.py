@@ -171,8 +171,27 @@ class AdminSettings(Settings):
 
     address: Listen = option("127.0.0.1:8025", description="Where to listen.")
     token_file: Path | None = Field(
-        None, description="Bearer token; without one all but /ready, /health, /metrics answers on loopback only."
+        None,
+        description="Bearer token; without one, and without tls_client_ca, all but /ready, /health, /metrics answers "
+        "on loopback only.",
     )
+    tls_certificate: Path | None = Field(
+        None,
+        description="PEM chain, the port's own certificate first; read again when it changes. With it the port speaks "
+        "TLS 1.2 or newer and nothing else.",
+    )
+    tls_key: Path | None = Field(None, description="Its unencrypted PEM key; that of the chain's file if left out.")
+    tls_client_ca: Path | None = Field(
+        None,
+        description="PEM certificates of authorities: who shows a certificate of one of them may ask and order "
+        "anything, as with the token. Read again when it changes.",
+    )
+
+    @model_validator(mode="after")
+    def _tls_is_whole(self) -> "AdminSettings":
+        if self.tls_certificate is None and (self.tls_key or self.tls_client_ca):
+            raise ValueError("tls_key and tls_client_ca need tls_certificate")
+        return self
 
 
 class ShutdownSettings(Settings):
@@ -197,6 +216,21 @@ class DrainSettings(Settings):
     token_file: Path | None = Field(
         None, description="Bearer token that the targets want; that of [admin] token_file if left out."
     )
+    tls_ca: Path | None = Field(
+        None,
+        description="PEM certificates of the authorities that issue the targets' certificates, for the addresses by "
+        "which they are named as targets. With it they are spoken to by TLS; without it in the clear.",
+    )
+    tls_certificate: Path | None = Field(
+        None, description="PEM chain that this MTA shows the targets, where they want one ([admin] tls_client_ca)."
+    )
+    tls_key: Path | None = Field(None, description="Its unencrypted PEM key; that of the chain's file if left out.")
+
+    @model_validator(mode="after")
+    def _tls_is_whole(self) -> "DrainSettings":
+        if (self.tls_key and not self.tls_certificate) or (self.tls_certificate and not self.tls_ca):
+            raise ValueError("tls_key needs tls_certificate, and that needs tls_ca")
+        return self
 
 
 class MtaSettings(Settings):

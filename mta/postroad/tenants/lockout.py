@@ -5,6 +5,8 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
+Checked = Callable[[str, str, bool], None]
+"""Takes a client's address, an identity, and whether the password was right."""
 MAX_TRACKED = 50_000
 """Addresses and identities that are remembered; the longest unseen is forgotten first."""
 
@@ -25,13 +27,23 @@ class Lockout:
     Args:
         failures: so many within `window` seconds lock for `duration` seconds.
         clock: seconds, growing.
+        tell: hears of each password that was checked here, for others to `note`.
     """
 
-    def __init__(self, *, failures: int, window: float, duration: float, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        *,
+        failures: int,
+        window: float,
+        duration: float,
+        clock: Callable[[], float],
+        tell: Checked = lambda *_: None,
+    ) -> None:
         self._limit = failures
         self._window = window
         self._duration = duration
         self._clock = clock
+        self._tell = tell
         self._failures: OrderedDict[str, _Failures] = OrderedDict()
         self._known: OrderedDict[str, None] = OrderedDict()
 
@@ -44,11 +56,26 @@ class Lockout:
 
     def failed(self, address: str, identity: str) -> bool:
         """A wrong password, or an identity that isn't there; whether that locked anything."""
-        both = [self._count(f"address {network_of(address)}"), self._count(f"identity {identity}")]
-        return any(both)
+        self._tell(address, identity, False)
+        return self._wrong(address, identity)
 
     def succeeded(self, address: str, identity: str) -> None:
         """The right password: the identity's failures elsewhere don't matter to this client."""
+        self._tell(address, identity, True)
+        self._right(address, identity)
+
+    def note(self, address: str, identity: str, *, right: bool) -> None:
+        """A password was checked elsewhere, and counts here too."""
+        if right:
+            self._right(address, identity)
+        else:
+            self._wrong(address, identity)
+
+    def _wrong(self, address: str, identity: str) -> bool:
+        both = [self._count(f"address {network_of(address)}"), self._count(f"identity {identity}")]
+        return any(both)
+
+    def _right(self, address: str, identity: str) -> None:
         network = network_of(address)
         self._known[f"{network} {identity}"] = None
         self._known.move_to_end(f"{network} {identity}")

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from prometheus_client import CONTENT_TYPE_LATEST
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from postroad.admin.api import Handlers, admin_routes
 from postroad.admin.http import AdminRequest, AdminRoute, Answer
@@ -65,12 +65,8 @@ def worker_routes(supervisor: "Supervisor", *, max_batch: int) -> dict[tuple[str
     async def metrics(_: AdminRequest) -> Answer:
         answers = await _ask_all(supervisor, "GET", "/metrics")
         texts = {number: answer.body.decode() for number, answer in answers.items() if answer.status == 200}
-        own = (
-            "# HELP postroad_mta_worker_restarts_total Workers that ended and were started again.\n"
-            "# TYPE postroad_mta_worker_restarts_total counter\n"
-            f"postroad_mta_worker_restarts_total {supervisor.restarts}\n"
-        )
-        return Answer(200, (merge.metrics(texts) + own).encode(), CONTENT_TYPE_LATEST)
+        own = generate_latest(supervisor.registry)
+        return Answer(200, merge.metrics(texts).encode() + own, CONTENT_TYPE_LATEST)
 
     ordered = asked("POST", "/orders", merge.order)
 

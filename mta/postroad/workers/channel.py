@@ -28,12 +28,20 @@ class Ready(msgspec.Struct, tag=True, frozen=True):
     """From a worker: its spool is read, and mail is taken."""
 
 
-ToWorker = Start | AdminConnection
-FromWorker = Ready
+class Authentication(msgspec.Struct, tag=True, frozen=True):
+    """From a worker, and on to all others: a password was checked there."""
+
+    address: str
+    identity: str
+    right: bool
+
+
+ToWorker = Start | AdminConnection | Authentication
+FromWorker = Ready | Authentication
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode_start = msgspec.msgpack.Decoder(Start | AdminConnection).decode
-_decode_ready = msgspec.msgpack.Decoder(Ready).decode
+_to_worker = msgspec.msgpack.Decoder(ToWorker).decode
+_from_worker = msgspec.msgpack.Decoder(FromWorker).decode
 
 
 def new_channel() -> tuple[socket.socket, socket.socket]:
@@ -53,7 +61,7 @@ def say(channel: socket.socket, message: ToWorker | FromWorker, sockets: Sequenc
 def hear_worker(channel: socket.socket) -> FromWorker | None:
     """One message of a worker; None if it has ended. Raises BlockingIOError if there is none yet."""
     data = channel.recv(_LARGEST)
-    return _decode_ready(data) if data else None
+    return _from_worker(data) if data else None
 
 
 def hear_supervisor(channel: socket.socket) -> tuple[ToWorker, list[socket.socket]] | None:
@@ -62,4 +70,4 @@ def hear_supervisor(channel: socket.socket) -> tuple[ToWorker, list[socket.socke
     sockets = [socket.socket(fileno=fd) for fd in descriptors]
     for item in sockets:
         item.setblocking(False)
-    return (_decode_start(data), sockets) if data else None
+    return (_to_worker(data), sockets) if data else None

@@ -43,5 +43,7 @@ def settings_of_worker(settings: MtaSettings, workers: int, number: int) -> MtaS
             "listeners": listeners,
             "egress": egress.model_copy(update=limits),
             "limits": settings.limits.model_copy(update=held),
+            # Operators are the supervisor's: a worker answers nobody else.
+            "admin": settings.admin.model_copy(update=dict.fromkeys(("tls_certificate", "tls_key", "tls_client_ca"))),
         }
     )

@@ -1,6 +1,7 @@
 """The supervisor: opens the ports, keeps the workers running, and answers operators for all of them."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -10,13 +11,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from prometheus_client import CollectorRegistry
+
+from postroad.admin.access import admin_access
 from postroad.admin.http import AdminServer
+from postroad.counters import Counter
 from postroad.listen import Ports
-from postroad.mta import largest_batch, read_token
+from postroad.metrics import admin_certificate_expiry
+from postroad.mta import largest_batch
 from postroad.settings.mta import MtaSettings
 from postroad.systemd import Watchdog, notify
+from postroad.watched import Reloader, WatchedFiles
 from postroad.workers.admin import worker_routes
-from postroad.workers.channel import AdminConnection, Start, hear_worker, new_channel, say
+from postroad.workers.channel import AdminConnection, Authentication, Start, hear_worker, new_channel, say
 from postroad.workers.client import NoAnswerError, WorkerAnswer, ask
 from postroad.workers.handover import settings_file
 from postroad.workers.partition import left_over, partition
@@ -67,7 +74,11 @@ class Supervisor:
         self._log = log
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
-        self._restarts = 0
+        self.registry = CollectorRegistry()
+        """What is counted here and not by the workers."""
+        self._restarts = Counter(
+            "postroad_mta_worker_restarts", "Workers that ended and were started again.", registry=self.registry
+        )
         spool = settings.spool.path
         extra = left_over(spool, settings.workers)
         self._workers = [
@@ -89,8 +100,7 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, self._stopping.set)
         self._settings.spool.path.mkdir(mode=0o700, exist_ok=True)
-        routes = worker_routes(self, max_batch=largest_batch(self._settings))
-        server = AdminServer(routes, token=read_token(self._settings.admin.token_file))
+        server = self._admin_server()
         admin = await self._loop.create_server(server.protocol, sock=ports.admin)
         keepers = [self._loop.create_task(self._keep(worker, ports)) for worker in self._workers]
         ready = self._loop.create_task(self._all_up())
@@ -112,6 +122,15 @@ class Supervisor:
         for result in results:
             if isinstance(result, BaseException):
                 raise result
+
+    def _admin_server(self) -> AdminServer:
+        access = admin_access(self._settings.admin)
+        if (certificate := access.certificate) is not None:
+            what = f"certificate {certificate.chain}"
+            Reloader(self._loop, self._log).watch(WatchedFiles(what, lambda: certificate.files, certificate.reload))
+            admin_certificate_expiry(self.registry).set_function(lambda: certificate.expires)
+        routes = worker_routes(self, max_batch=largest_batch(self._settings))
+        return AdminServer(routes, access, self._log)
 
     async def ask(self, number: int, method: str, target: str, body: bytes | bytearray, seconds: float) -> WorkerAnswer:
         """Have a worker answer a request.
@@ -146,11 +165,6 @@ class Supervisor:
             for worker in self._workers
         ]
 
-    @property
-    def restarts(self) -> int:
-        """How often a worker was started again."""
-        return self._restarts
-
     async def _all_up(self) -> None:
         for worker in list(self._workers):
             await worker.up.wait()
@@ -170,7 +184,7 @@ class Supervisor:
                 raise WorkerFailedError(status)
             worker.failures = 1 if time.monotonic() > worker.began + _STEADY else worker.failures + 1
             pause = pause_before(worker.failures)
-            self._restarts += 1
+            self._restarts.inc()
             self._log.error("worker_ended", worker=worker.number, status=status, again_in=pause)
             try:
                 await asyncio.wait_for(self._stopping.wait(), pause)
@@ -215,8 +229,18 @@ class Supervisor:
         if heard is None:
             self._loop.remove_reader(channel.fileno())  # its end is noticed by who waits for it
             return
+        if isinstance(heard, Authentication):
+            self._pass_on(worker, heard)
+            return
         worker.ready = True
         worker.up.set()
+
+    def _pass_on(self, origin: WorkerProcess, message: Authentication) -> None:
+        """Let the other workers know; who doesn't listen just then misses it."""
+        for worker in self._workers:
+            if worker is not origin and worker.channel is not None:
+                with contextlib.suppress(OSError):
+                    say(worker.channel, message)
 
     def _tell_all_to_stop(self) -> None:
         for worker in self._workers:

@@ -12,7 +12,7 @@ from postroad.events.log import EventLog
 from postroad.mta import Mta
 from postroad.settings.mta import MtaSettings
 from postroad.spool.lock import SpoolInUseError
-from postroad.workers.channel import AdminConnection, Ready, Start, hear_supervisor, say
+from postroad.workers.channel import AdminConnection, Authentication, Ready, Start, hear_supervisor, say
 from postroad.workers.share import settings_of_worker
 
 EXIT_ALONE = 75
@@ -70,11 +70,16 @@ class Worker:
         began = time.monotonic()
         while True:
             try:
-                return Mta(settings, self._log)
+                return Mta(settings, self._log, authenticated=self._tell)
             except SpoolInUseError:
                 if time.monotonic() > began + _LOCK_PATIENCE:
                     raise
                 await asyncio.sleep(_POLL)
+
+    def _tell(self, address: str, identity: str, right: bool) -> None:
+        """A password was checked; the other workers may miss it, the mail doesn't wait for them."""
+        with contextlib.suppress(OSError):
+            say(self._channel, Authentication(address, identity, right))
 
     def _hear(self) -> None:
         with contextlib.suppress(BlockingIOError):
@@ -84,6 +89,8 @@ class Worker:
                 self._log.flush()
                 os._exit(EXIT_ALONE)
             message, sockets = heard
+            if isinstance(message, Authentication) and self._mta is not None:
+                self._mta.authenticated_elsewhere(message.address, message.identity, right=message.right)
             if isinstance(message, AdminConnection):
                 for connection in sockets:
                     if self._mta is None:

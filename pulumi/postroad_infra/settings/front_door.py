@@ -45,7 +45,7 @@ class HealthCheck(Settings):
 
 
 class FrontDoorSettings(Settings):
-    """A network load balancer with TLS listeners for submission."""
+    """A network load balancer for submission over TLS, which it ends or leaves to the MTAs."""
 
     name: str = Field(
         pattern=r"^[A-Za-z0-9]+(-[A-Za-z0-9]+)*$",
@@ -70,6 +70,12 @@ class FrontDoorSettings(Settings):
         max_length=5,
         description="ports with TLS from the first octet (RFC 8314); no STARTTLS",
         examples=["[587, 465]"],
+    )
+    mta_tls_ports: list[Port] = Field(
+        default=[],
+        description="those of submission_ports whose TLS ends at the MTAs (their 465), which alone may take passwords; "
+        "MTAs need a certificate for it",
+        examples=["[465]"],
     )
     returns_port: Port | None = Field(
         default=None,
@@ -104,11 +110,18 @@ class FrontDoorSettings(Settings):
         return self
 
     @model_validator(mode="after")
+    def _passed_ports_are_listened_on(self) -> Self:
+        strange = sorted(set(self.mta_tls_ports).difference(self.submission_ports))
+        if strange:
+            raise ValueError(f"mta_tls_ports: {strange[0]} isn't one of submission_ports")
+        return self
+
+    @model_validator(mode="after")
     def _returns_come_from_outside(self) -> Self:
         if self.returns_port is not None and self.internal:
             raise ValueError(
                 "returns_port: returning mail comes from the internet, which an internal balancer isn't part of"
             )
-        if self.returns_port in _RESERVED - {25} or self.returns_port == 587:
+        if self.returns_port in _RESERVED - {25} or self.returns_port in (465, 587):
             raise ValueError(f"returns_port {self.returns_port} serves something else")
         return self

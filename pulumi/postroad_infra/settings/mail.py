@@ -135,8 +135,8 @@ class MailSettings(ProjectSettings):
     domain: SendingDomain = Field(description="name, dkim, dmarc, ttl_s")
     front_door: FrontDoorSettings | None = Field(
         default=None,
-        description="name, host, internal, submission_ports, returns_port, cross_zone, deregistration_delay_s, "
-        "idle_timeout_s, health_check; left out: clients go to the MTAs themselves",
+        description="name, host, internal, submission_ports, mta_tls_ports, returns_port, cross_zone, "
+        "deregistration_delay_s, idle_timeout_s, health_check; left out: clients go to the MTAs themselves",
         examples=["{name: postroad-uat-smtp}"],
     )
 

@@ -2,11 +2,16 @@
 
 import asyncio
 import json
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+from postroad.admin.access import Access
 from postroad.admin.http import AdminRequest, AdminRoute, AdminServer, Answer
+from postroad.events.log import EventLog
+
+DISCARDED = os.open(os.devnull, os.O_WRONLY)
 
 
 async def _later(request: AdminRequest) -> Answer:
@@ -23,7 +28,7 @@ ROUTES = {
 
 @asynccontextmanager
 async def port(token: str | None = None, body_memory: int = 1000) -> AsyncIterator[int]:
-    server = AdminServer(ROUTES, token=token, body_memory=body_memory)
+    server = AdminServer(ROUTES, Access(token), EventLog(DISCARDED), body_memory=body_memory)
     listening = await asyncio.get_running_loop().create_server(server.protocol, "127.0.0.1", 0)
     async with listening:
         yield listening.sockets[0].getsockname()[1]

@@ -28,7 +28,7 @@ def test_each_operation_is_described() -> None:
     assert len({operation["operationId"] for operation in operations}) == len(operations)
     assert all(operation["summary"] for operation in operations)
     assert "security" not in document["paths"]["/ready"]["get"]
-    assert document["paths"]["/message"]["get"]["security"] == [{"token": []}]
+    assert document["paths"]["/message"]["get"]["security"] == [{"token": []}, {"certificate": []}]
     assert document["paths"]["/message"]["get"]["parameters"][0]["name"] == "id"
     body = document["paths"]["/orders/lift"]["post"]["requestBody"]["content"]["application/json"]["schema"]
     assert body == {"$ref": "#/components/schemas/Body"}

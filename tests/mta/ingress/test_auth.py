@@ -182,3 +182,22 @@ def test_check_reads_the_files_and_hash_password_makes_what_they_need(
     assert checked() == "identities: line 1: there is no [tenants.unknown]; known here: acme, other\n"
     (tmp_path / "key.pem").unlink()
     assert checked() == "TLS file key.pem: cannot be read: No such file or directory\n"
+
+
+def test_a_client_that_is_locked_out_is_so_at_every_worker(tmp_path: Path, stopped_after: Callable[[Any], Any]) -> None:
+    write_certificate(tmp_path)
+    write_identities(tmp_path, sender="right")
+    listener = 'tls = "starttls"\ntls_certificate = "chain.pem"\ntls_key = "key.pem"\nauth = "offered"\n'
+    more = f'{TENANTS}[auth]\nfile = "identities"\nmax_failures = 2\n'
+    mta = stopped_after(MtaDaemon(tmp_path, smart_host=1, listener=listener, more=more))
+    mta.config.write_text(f"workers = 2\n{mta.config.read_text()}")
+    mta.start()
+    # By PLAIN and by LOGIN, both at one worker.
+    login(mta, "wrong")
+
+    def locked_everywhere() -> bool:
+        login(mta)
+        answered = (mta.metric(f'postroad_mta_authentications_total{{outcome="locked",worker="{n}"}}') for n in (1, 2))
+        return all(answered)
+
+    wait_until(locked_everywhere, what="both workers lock the client out")

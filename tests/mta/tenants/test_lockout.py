@@ -68,3 +68,17 @@ def test_a_client_is_its_ipv6_network() -> None:
     assert network_of("2001:db8::1") == network_of("2001:db8::ffff:1") == "2001:db8::/64"
     assert network_of("::ffff:192.0.2.1") == network_of("192.0.2.1")
     assert network_of("fe80::1%eth0") == "fe80::/64"
+
+
+def test_what_another_process_checked_counts_here_and_is_not_told_again(clock: Clock) -> None:
+    told: list[tuple[str, str, bool]] = []
+    here = Lockout(failures=2, window=60, duration=60, clock=clock, tell=lambda *what: told.append(what))
+    here.note("192.0.2.1", "ann", right=True)
+    here.note("192.0.2.2", "ann", right=False)
+    assert told == []
+    assert here.failed("192.0.2.2", "ann")
+    assert here.locked("192.0.2.2", "ann")
+    assert here.locked("192.0.2.3", "ann")
+    assert not here.locked("192.0.2.1", "ann")
+    here.succeeded("192.0.2.4", "bob")
+    assert told == [("192.0.2.2", "ann", False), ("192.0.2.4", "bob", True)]

@@ -10,8 +10,8 @@ from certificates import write_certificate
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from postroad.content.key_error import KeyFileError
-from postroad.ingress.certificate import Certificate
-from postroad.ingress.tls import TlsChannel, TlsError
+from postroad.tls.certificate import Certificate
+from postroad.tls.channel import TlsChannel, TlsError
 
 FOLDER = Path(tempfile.mkdtemp())
 CERTIFICATE = Certificate(*write_certificate(FOLDER))

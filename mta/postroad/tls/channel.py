@@ -11,7 +11,7 @@ class TlsError(Exception):
 
 
 class TlsChannel:
-    """Octets of the network in, octets of SMTP out, and the other way round (RFC 8446, RFC 5246)."""
+    """Octets of the network in, octets of the protocol out, and the other way round (RFC 8446, RFC 5246)."""
 
     __slots__ = ("_incoming", "_outgoing", "_tls", "closed", "established")
 
@@ -23,6 +23,11 @@ class TlsChannel:
         """The handshake is done."""
         self.closed = False
         """The client said that it sends nothing more."""
+
+    @property
+    def client_certificate(self) -> bytes | None:
+        """What the client proved to be, as DER; None if it showed no certificate, or none was asked for."""
+        return self._tls.getpeercert(binary_form=True) if self.established else None
 
     def receive(self, data: bytes) -> bytes:
         """What the client said, as far as whole records came.
@@ -44,7 +49,7 @@ class TlsChannel:
         except ssl.SSLZeroReturnError:
             self.closed = True
         except ssl.SSLError as error:
-            raise TlsError((error.reason or "unknown").lower().replace("_", " ")) from None
+            raise TlsError(_reason(error)) from None
         return b"".join(said)
 
     def send(self, data: bytes) -> None:
@@ -60,3 +65,8 @@ class TlsChannel:
     def data_to_send(self) -> bytes:
         """What to put on the network now; given once."""
         return self._outgoing.read()
+
+
+def _reason(error: ssl.SSLError) -> str:
+    reason = (error.reason or "unknown").lower().replace("_", " ")
+    return f"{reason}: {error.verify_message}" if isinstance(error, ssl.SSLCertVerificationError) else reason
