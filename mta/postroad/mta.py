@@ -20,6 +20,7 @@ from postroad.admin.token import read_token
 from postroad.build import this_build
 from postroad.clock import STEP, steady
 from postroad.content.key_ring import KeyRing
+from postroad.content.signer import Signer
 from postroad.drain.client import PeerClient
 from postroad.drain.drainer import Drainer
 from postroad.drain.receiver import Receiver
@@ -122,7 +123,10 @@ class Mta:
             orders=orders,
         )
         self._watchdog = DeliveryWatchdog(self.dispatcher.sites, metrics=self.metrics, log=log)
-        self._reception = Reception(self.spool, self._submit, keys=keys, metrics=self.metrics, log=log)
+        self._signer = Signer()
+        self._reception = Reception(
+            self.spool, self._submit, keys=keys, signer=self._signer, metrics=self.metrics, log=log
+        )
         self._entrance = Entrance(
             settings,
             self._reception,
@@ -319,6 +323,7 @@ class Mta:
         )
         self._entrance.close()
         steady.keep(self.spool.folder)
+        self._signer.close()
         await self.spool.close()
         self._log.info("stopped", queued=len(self.dispatcher.messages), seconds=round(time.monotonic() - began, 3))
 
