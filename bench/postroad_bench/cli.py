@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +16,7 @@ from rich.console import Console
 
 from postroad_bench.machine import machine
 from postroad_bench.result import Case, write
+from postroad_bench.table import cases_table
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
 SUITES = {"mta": "postroad_bench.mta.suite", "region": "postroad_bench.region", "soak": "postroad_bench.soak"}
@@ -29,7 +32,7 @@ def run(
         list[str] | None, typer.Option(help="Only this case, beside the last results; may be repeated.")
     ] = None,
 ) -> None:
-    """Measure; the last line printed is the whole result as JSON."""
+    """Measure, and print a table; the last line printed is the whole result as JSON."""
     console = Console(stderr=True)
     if suite not in SUITES:
         console.print(f"postroad-bench: there is no suite {suite!r}; choose of: {', '.join(SUITES)}", style="red")
@@ -37,14 +40,18 @@ def run(
     facts = machine()
     measure: Callable[[int, list[str]], Iterator[Case]] = importlib.import_module(SUITES[suite]).measure
     cases = []
+    began = time.monotonic()
     for found in measure(rounds, case or []):
+        now = time.monotonic()
+        cases.append(replace(found, seconds=round(now - began, 1)))
+        began = now
         console.print(
             f"{found.name}: [bold]{found.value:g} {found.unit}[/]  rounds {list(found.rounds)}", highlight=False
         )
-        cases.append(found)
     if not cases:
         console.print(f"postroad-bench: suite {suite} has no case {', '.join(case or [])}", style="red")
         raise typer.Exit(2)
+    console.print(cases_table(cases))
     typer.echo(write(RESULTS, suite, facts, cases, whole=not case))
 
 

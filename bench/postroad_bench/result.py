@@ -19,6 +19,7 @@ class Case:
         rounds: what each round gave, in `unit`.
         peer: who was measured beside it in the same run; empty for none.
         ratio: value to peer_value.
+        seconds: what it took to measure.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Case:
     peer_value: float | None = None
     ratio: float | None = None
     notes: dict[str, Any] = field(default_factory=dict)
+    seconds: float | None = None
 
 
 def median(name: str, unit: str, rounds: Sequence[float], **notes: Any) -> Case:

@@ -9,21 +9,24 @@ from postroad_ops import places
 
 from postroad_bench.mta.server import Server, Task, free_port, process, wait_for_greeting
 
+NAME = "postroad"
+
 
 class Postroad:
-    """One MTA in one process.
+    """One MTA, in one process unless it is to have several workers.
 
     It has no way to only accept, so for `Task.hold` the sink must be one that never greets: what is accepted then waits
     in the ready queue, which is more work than Postfix has, whose held mail goes to no queue manager.
 
     Args:
         routing: the lines of `[routing]`, and sections behind it; the sink as smart host if left out.
+        workers: its processes; with several a supervisor comes on top.
     """
 
-    name = "postroad"
-
-    def __init__(self, *, routing: Sequence[str] = ()) -> None:
+    def __init__(self, *, routing: Sequence[str] = (), workers: int = 1) -> None:
+        self.name = NAME if workers == 1 else f"{NAME}-{workers}-workers"
         self._routing = routing
+        self._workers = workers
 
     def missing(self) -> str | None:
         """It is always here."""
@@ -42,6 +45,7 @@ class Postroad:
     def _config(self, task: Task) -> str:
         routing = self._routing or [f'smart_host = "127.0.0.1:{task.sink}"']
         lines = [
+            f"workers = {self._workers}",
             "[listeners.submission]",
             f'address = "127.0.0.1:{task.port}"',
             # As in use: mail is a tenant's, and its From is looked at.

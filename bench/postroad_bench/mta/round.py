@@ -13,6 +13,7 @@ from postroad_ops import places
 from postroad_ops.faults import OperationError
 
 from postroad_bench.mta.load import pour, smtp_source
+from postroad_bench.mta.processor import processor_time
 from postroad_bench.mta.server import System, Task, free_port
 from postroad_bench.mta.sink import counting_sink, smtp_sink, stalled_sink, wait_for_count
 
@@ -28,12 +29,14 @@ class Round:
         delivered: messages per second at the sink, from the first to the last; 0 if nothing was to leave.
         cpu: seconds of processor per 1,000 messages, all processes of the server, the kernel's work for them included.
         peak_mib: resident memory, the peaks of its processes summed.
+        busy: of the machine's processor time during the load, what was not idle: server, load generator, sink, kernel.
     """
 
     accepted: float
     delivered: float
     cpu: float
     peak_mib: float
+    busy: float = 0.0
 
 
 @contextlib.contextmanager
@@ -75,7 +78,7 @@ def relay(system: System, *, messages: int, octets: int, key: Path | None = None
         with system.running(task) as server:
             smtp_source(server.port, messages=WARM_UP, octets=octets)
             wait_for_count(sink.count, WARM_UP)
-            before = server.cpu_seconds()
+            before, at_start = server.cpu_seconds(), processor_time()
             seconds: list[float] = []
             load = threading.Thread(
                 target=lambda: seconds.append(smtp_source(server.port, messages=messages, octets=octets))
@@ -83,11 +86,11 @@ def relay(system: System, *, messages: int, octets: int, key: Path | None = None
             load.start()
             at_first, first, last = wait_for_count(sink.count, WARM_UP + messages)
             load.join()
-            spent = server.cpu_seconds() - before
+            spent, busy = server.cpu_seconds() - before, processor_time().busy_since(at_start)
             if not seconds:
                 raise OperationError(f"{system.name} didn't accept all", remedy="try again")
             rate = (WARM_UP + messages - at_first) / max(last - first, 0.001)
-            return Round(messages / seconds[0], rate, spent / messages * 1000, server.peak_octets() / 2**20)
+            return Round(messages / seconds[0], rate, spent / messages * 1000, server.peak_octets() / 2**20, busy)
 
 
 def accept(system: System, *, messages: int, octets: int) -> Round:
@@ -100,10 +103,10 @@ def accept(system: System, *, messages: int, octets: int) -> Round:
         task = Task(folder, free_port(), sink, hold=True)
         with system.running(task) as server:
             smtp_source(server.port, messages=WARM_UP, octets=octets)
-            before = server.cpu_seconds()
+            before, at_start = server.cpu_seconds(), processor_time()
             seconds = smtp_source(server.port, messages=messages, octets=octets)
-            spent = server.cpu_seconds() - before
-            return Round(messages / seconds, 0.0, spent / messages * 1000, server.peak_octets() / 2**20)
+            spent, busy = server.cpu_seconds() - before, processor_time().busy_since(at_start)
+            return Round(messages / seconds, 0.0, spent / messages * 1000, server.peak_octets() / 2**20, busy)
 
 
 def verify(system: System, *, messages: int, octets: int, key: Path | None = None) -> dict[str, int]:

@@ -27,9 +27,8 @@ from postroad_bench.mta.round import Round, accept, file_system, folder_on_disk,
 from postroad_bench.mta.server import System
 from postroad_bench.result import Case
 
-OURS, PEER = Postroad.name, Postfix.name
 # Enough for about five seconds of each on two cores.
-MESSAGES = {Postroad.name: 12_000, Postfix.name: 3_000, Haraka.name: 3_000}
+MESSAGES, OTHERS_MESSAGES = 12_000, 3_000
 VERIFIED = 2_000
 
 
@@ -40,6 +39,7 @@ class Kind:
     Args:
         part: of `MESSAGES`; large messages need fewer.
         delivered: whether it is about what arrives, or what is accepted.
+        systems: who is measured: ours, its peer, then others.
     """
 
     name: str
@@ -47,6 +47,17 @@ class Kind:
     part: float = 1.0
     delivered: bool = True
     signed: bool = False
+    systems: Sequence[System] = (Postroad(), Postfix(), Haraka())
+
+    @property
+    def ours(self) -> str:
+        """Whose rate the case is about."""
+        return self.systems[0].name
+
+    @property
+    def peer(self) -> str:
+        """Whose rate it is compared to."""
+        return self.systems[1].name
 
 
 KINDS = (
@@ -54,14 +65,13 @@ KINDS = (
     Kind("relay-2k", 2 << 10),
     Kind("relay-100k", 100 << 10, part=1 / 4),
     Kind("accept-10k", 10 << 10, delivered=False),
-    Kind("relay-10k-dkim", 10 << 10, part=1 / 2, signed=True),
+    Kind("relay-10k-dkim", 10 << 10, part=1 / 2, signed=True, systems=(Postroad(), Postfix())),
+    Kind("workers-2", 10 << 10, systems=(Postroad(workers=2), Postroad())),
 )
-ONLY_BY_NAME = ("queued-1m",)
-"""It takes longer than all others together."""
 
 
 def measure(rounds: int, only: list[str]) -> Iterator[Case]:
-    """The suite's cases; `queued-1m` only if it is named.
+    """The suite's cases, or those that are named.
 
     Raises:
         OperationError: a server doesn't start, refuses mail, or loses it.
@@ -73,13 +83,13 @@ def measure(rounds: int, only: list[str]) -> Iterator[Case]:
         "queued-1m": lambda _: million.measure(),
     }
     for name, case in cases.items():
-        if name in only or (not only and name not in ONLY_BY_NAME):
+        if name in only or not only:
             yield case(rounds)
 
 
 def _compared(kind: Kind, rounds: int) -> Case:
     """One kind of load on every system that is here."""
-    systems, absent = _present([Postroad(), Postfix()] if kind.signed else [Postroad(), Postfix(), Haraka()])
+    systems, absent = _present(kind.systems)
     with folder_on_disk() as folder:
         disk = file_system(folder)
         key = signing_key(folder) if kind.signed else None
@@ -112,7 +122,7 @@ def _present(systems: Sequence[System]) -> tuple[list[System], dict[str, str]]:
 
 
 def _round(kind: Kind, system: System, key: Path | None) -> Round:
-    messages = round(MESSAGES[system.name] * kind.part)
+    messages = round((MESSAGES if isinstance(system, Postroad) else OTHERS_MESSAGES) * kind.part)
     if kind.delivered:
         return relay(system, messages=messages, octets=kind.octets, key=key)
     return accept(system, messages=messages, octets=kind.octets)
@@ -121,20 +131,20 @@ def _round(kind: Kind, system: System, key: Path | None) -> Round:
 def compared(kind: Kind, found: dict[str, list[Round]], notes: dict[str, Any]) -> Case:
     """The case that rounds of several systems come to; ratios are of the same round."""
     rates = {name: [one.delivered if kind.delivered else one.accepted for one in each] for name, each in found.items()}
-    ours = rates[OURS]
+    ours = rates[kind.ours]
     for name, theirs in rates.items():
-        if name != OURS:
+        if name != kind.ours:
             ratios = [mine / other for mine, other in zip(ours, theirs, strict=True)]
             notes[f"ratios_to_{name}"] = [round(ratio, 2) for ratio in ratios]
-    peer = rates.get(PEER)
+    peer = rates.get(kind.peer)
     return Case(
         kind.name,
         "messages/s",
         round(statistics.median(ours), 1),
         [round(rate, 1) for rate in ours],
-        peer=PEER if peer else "",
+        peer=kind.peer if peer else "",
         peer_value=round(statistics.median(peer), 1) if peer else None,
-        ratio=round(statistics.median(notes[f"ratios_to_{PEER}"]), 2) if peer else None,
+        ratio=round(statistics.median(notes[f"ratios_to_{kind.peer}"]), 2) if peer else None,
         notes=notes,
     )
 
@@ -150,4 +160,5 @@ def _summary(rounds: Sequence[Round]) -> dict[str, Any]:
         "delivered_per_s": middle(one.delivered for one in rounds),
         "cpu_s_per_1000": middle(one.cpu for one in rounds),
         "peak_mib": middle(one.peak_mib for one in rounds),
+        "machine_busy": middle(one.busy for one in rounds),
     }

@@ -11,6 +11,7 @@ import pytest
 from postroad_bench.mta.key import signing_key
 from postroad_bench.mta.ours import Postroad
 from postroad_bench.mta.postfix import Postfix
+from postroad_bench.mta.processor import processor_time
 from postroad_bench.mta.round import accept, file_system, folder_on_disk, relay, verify
 from postroad_bench.mta.server import Server, System, Task, process
 from postroad_bench.mta.sink import counting_sink
@@ -58,11 +59,12 @@ def test_lost_mail_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @needs_postfix
-@pytest.mark.parametrize("system", [Postroad(), Postfix()], ids=lambda system: system.name)
+@pytest.mark.parametrize("system", [Postroad(), Postroad(workers=2), Postfix()], ids=lambda system: system.name)
 def test_a_round_has_rates_processor_time_and_memory(system: System) -> None:
     relayed = relay(system, messages=200, octets=2048)
     held = accept(system, messages=200, octets=2048)
     assert min(relayed.accepted, relayed.delivered, relayed.peak_mib, held.accepted) > 0
+    assert 0 < relayed.busy <= 1
     assert held.delivered == 0
 
 
@@ -78,6 +80,15 @@ def test_the_queues_folder_is_gone_afterwards_and_lies_on_a_disk(monkeypatch: py
 def test_a_file_system_is_known_by_its_kind() -> None:
     assert file_system(Path("/dev/shm")) == "tmpfs"
     assert file_system(Path("/proc")) == "proc"
+
+
+def test_a_machine_is_busy_while_its_processors_are_not_idle(tmp_path: Path) -> None:
+    stat = tmp_path / "stat"
+    stat.write_text("cpu  100 10 50 800 40 0 0 7 3 0\ncpu0 1 1 1 1 1 1 1 1 1 1\n")
+    before = processor_time(stat)
+    stat.write_text("cpu  150 10 60 830 50 0 0 999 3 0\n")
+    assert processor_time(stat).busy_since(before) == pytest.approx(0.6)
+    assert before.busy_since(before) == 0
 
 
 def test_processor_time_is_also_that_of_children_that_ended(tmp_path: Path) -> None:

@@ -28,6 +28,12 @@ def test_a_case_about_acceptance_compares_what_is_accepted() -> None:
     assert (case.value, case.peer_value, case.ratio) == (20, 10, 2)
 
 
+def test_workers_are_compared_with_one_process() -> None:
+    kind = next(kind for kind in KINDS if kind.name == "workers-2")
+    case = compared(kind, {"postroad-2-workers": rounds(30), "postroad": rounds(20)}, {})
+    assert (case.value, case.peer, case.peer_value, case.ratio) == (30, "postroad", 20, 1.5)
+
+
 def test_without_postfix_there_is_no_ratio() -> None:
     case = compared(KINDS[0], {"postroad": rounds(10, 20, 30)}, {"absent": {"postfix": "no apt"}})
     assert (case.value, case.peer, case.peer_value, case.ratio) == (20, "", None, None)
