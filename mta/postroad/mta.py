@@ -18,6 +18,7 @@ from postroad.admin.mta import mta_handlers
 from postroad.admin.orders import order_handlers
 from postroad.build import this_build
 from postroad.content.key_ring import KeyRing
+from postroad.content.signer import Signer
 from postroad.drain.client import PeerClient
 from postroad.drain.drainer import Drainer
 from postroad.drain.receiver import Receiver
@@ -111,7 +112,10 @@ class Mta:
             orders=orders,
         )
         self._watchdog = DeliveryWatchdog(self.dispatcher.sites, metrics=self.metrics, log=log)
-        self._reception = Reception(self.spool, self._submit, keys=keys, metrics=self.metrics, log=log)
+        self._signer = Signer()
+        self._reception = Reception(
+            self.spool, self._submit, keys=keys, signer=self._signer, metrics=self.metrics, log=log
+        )
         self._entrance = Entrance(
             settings, self._reception, has_room=self.spool.has_room, metrics=self.metrics, log=log
         )
@@ -279,6 +283,7 @@ class Mta:
             self.dispatcher.drain(grace, TIMEOUTS["dot"]),
         )
         self._entrance.close()
+        self._signer.close()
         await self.spool.close()
         self._log.info("stopped", queued=len(self.dispatcher.messages), seconds=round(time.monotonic() - began, 3))
 

@@ -86,28 +86,69 @@ class DkimKey:
         """The `a=` tag."""
         return b"rsa-sha256" if isinstance(self.key, rsa.RSAPrivateKey) else b"ed25519-sha256"
 
-    def sign(self, content: bytes, *, now: float) -> bytes:
-        """The DKIM-Signature field, CRLF included, for a message (not dot-stuffed)."""
-        end = header_end(content)
-        body = content[end:].removeprefix(b"\r\n")
-        body_hash = base64.b64encode(hashlib.sha256(canonical_body(body)).digest())
-        names, signed = _select(split_fields(content[:end]))
+    def prepare(self, message: "Canonical", *, now: float) -> "Unsigned":
+        """What is to be signed of a message."""
         field = b" v=1; a=%s; c=relaxed/relaxed; d=%s; s=%s;\r\n\tt=%d; h=%s;\r\n\tbh=%s;\r\n\tb=" % (
             self.algorithm,
             self.domain.encode(),
             self.selector.encode(),
             int(now),
-            _fold(names),
-            body_hash,
+            message.names,
+            message.body_hash,
         )
-        octets = b"".join((*signed, canonical_field(b"DKIM-Signature", field)))
-        return b"DKIM-Signature:" + field + _wrap(base64.b64encode(self._signature(octets))) + b"\r\n"
+        return Unsigned(self.key, field, b"".join((message.fields, canonical_field(b"DKIM-Signature", field))))
 
-    def _signature(self, octets: bytes) -> bytes:
+
+@dataclass(frozen=True, slots=True)
+class Canonical:
+    """A message in the form that is signed, the same for all keys.
+
+    Args:
+        names: the value of `h=`, folded.
+        fields: the header fields that it names, in relaxed form.
+        body_hash: the value of `bh=`.
+    """
+
+    names: bytes
+    fields: bytes
+    body_hash: bytes
+
+    @classmethod
+    def of(cls, content: bytes) -> "Canonical":
+        """That of a message (not dot-stuffed)."""
+        end = header_end(content)
+        body = content[end:].removeprefix(b"\r\n")
+        names, fields = _select(split_fields(content[:end]))
+        digest = hashlib.sha256(canonical_body(body)).digest()
+        return cls(_fold(names), b"".join(fields), base64.b64encode(digest))
+
+
+@dataclass(frozen=True, slots=True)
+class Unsigned:
+    """A signature that is to be made.
+
+    Args:
+        field: the value of the DKIM-Signature field up to `b=`.
+        octets: what is signed.
+    """
+
+    key: rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
+    field: bytes
+    octets: bytes
+
+    @property
+    def quick(self) -> bool:
+        """Whether it takes less time than to hand it to another thread."""
+        return not isinstance(self.key, rsa.RSAPrivateKey)
+
+    def signed(self) -> bytes:
+        """The DKIM-Signature field, CRLF included."""
         if isinstance(self.key, rsa.RSAPrivateKey):
-            return self.key.sign(octets, padding.PKCS1v15(), hashes.SHA256())
-        # RFC 8463 3: PureEdDSA over the SHA-256 of what RSA would sign.
-        return self.key.sign(hashlib.sha256(octets).digest())
+            signature = self.key.sign(self.octets, padding.PKCS1v15(), hashes.SHA256())
+        else:
+            # RFC 8463 3: PureEdDSA over the SHA-256 of what RSA would sign.
+            signature = self.key.sign(hashlib.sha256(self.octets).digest())
+        return b"DKIM-Signature:" + self.field + _wrap(base64.b64encode(signature)) + b"\r\n"
 
 
 def _select(fields: list[tuple[bytes, bytes]]) -> tuple[list[bytes], list[bytes]]:

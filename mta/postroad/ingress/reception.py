@@ -2,10 +2,11 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from postroad.content.authors import AuthorsError, author_domains
+from postroad.content.dkim import Canonical, Unsigned
 from postroad.content.headers import (
     MAX_HOPS,
     CampaignError,
@@ -18,13 +19,15 @@ from postroad.content.headers import (
     without_fields,
 )
 from postroad.content.key_ring import KeyRing
+from postroad.content.signer import Signer
+from postroad.ingress.draft import Draft
 from postroad.metrics import MtaMetrics
 from postroad.smtp.content import dot_unstuff
 from postroad.smtp.events import CommandRefused, MessageReceived
 from postroad.smtp.server import ServerProtocol
 from postroad.spool.errors import SpoolError, SpoolFullError
 from postroad.spool.log import Spool
-from postroad.spool.message import Delivery, Message, group_recipients
+from postroad.spool.message import Message
 from postroad.tenants.tenant import Tenant
 
 
@@ -57,6 +60,7 @@ class Reception:
     keys. Mail of no tenant is relayed as it is.
 
     Args:
+        signer: makes what the keys sign.
         submit: takes a message that is on disk.
     """
 
@@ -66,12 +70,14 @@ class Reception:
         submit: Callable[[Message], None],
         *,
         keys: KeyRing,
+        signer: Signer,
         metrics: MtaMetrics,
         log: Any,
     ) -> None:
         self._spool = spool
         self._submit = submit
         self._keys = keys
+        self._signer = signer
         self._metrics = metrics
         self._log = log
         self._date = DateStamp()
@@ -81,10 +87,25 @@ class Reception:
         """Take a message; the session gets its answer once the message is durable, or at once if it is refused."""
         began = self._loop.time()
         try:
-            message = self._message(event, session, hostname)
+            draft = self._draft(event, session, hostname)
         except ContentRefused as refused:
             self.refuse(session, refused.reason, refused.reply)
             return
+        if not draft.unsigned:
+            self._store(session, draft.message(), began)
+            return
+
+        def signed(fields: list[bytes] | Exception) -> None:
+            if isinstance(fields, Exception):
+                self._log.error("signing_failed", queue_id=f"{draft.id:x}", error=repr(fields))
+                self.refuse(session, "signature", b"451 4.3.0 the message could not be signed, try again later")
+            else:
+                self._store(session, draft.message(fields), began)
+
+        self._signer.sign(draft.unsigned, signed)
+
+    def _store(self, session: Submitter, message: Message, began: float) -> None:
+        """Put a message into the spool, and then answer."""
 
         def stored(error: SpoolError | None) -> None:
             if error is None:
@@ -110,8 +131,8 @@ class Reception:
         """Note that a TLS handshake came to nothing."""
         self._log.warning("tls_failed", peer=peer, reason=reason)
 
-    def _message(self, event: MessageReceived, session: Submitter, hostname: str) -> Message:
-        """The message as it is stored. Raises ContentRefused."""
+    def _draft(self, event: MessageReceived, session: Submitter, hostname: str) -> Draft:
+        """The message as it is to be stored. Raises ContentRefused."""
         now = time.time()
         envelope = event.envelope
         protocol = session.protocol
@@ -140,24 +161,9 @@ class Reception:
             date=self._date(now),
         )
         added = self._missing_fields(content, facts, queue_id, hostname, now)
-        prefix = b"".join((received, *self._signatures(authors, added, content, now), *added))
-        message = Message(
-            id,
-            now,
-            envelope.sender,
-            recipients,
-            len(prefix) + len(content),
-            envelope.eight_bit,
-            envelope.smtputf8,
-            content=(prefix, content),
-            tenant=tenant.name if tenant is not None else "",
-            campaign=campaign,
-            dsn=envelope.dsn,
-        )
-        message.deliveries = [
-            Delivery(message, domain, indexes, due=now) for domain, indexes in group_recipients(recipients)
-        ]
-        return message
+        tenant_name = tenant.name if tenant is not None else ""
+        unsigned = self._unsigned(authors, added, content, now)
+        return Draft(id, now, envelope, received, tuple(added), content, tenant_name, campaign, unsigned)
 
     def _missing_fields(
         self, content: bytes, facts: HeaderFacts, queue_id: str, hostname: str, now: float
@@ -172,13 +178,15 @@ class Reception:
             added.append(b"\r\n")  # a message without a header: what came is all body
         return added
 
-    def _signatures(self, authors: tuple[bytes, ...], added: list[bytes], content: bytes, now: float) -> list[bytes]:
-        """A signature with each key of each author's domain."""
+    def _unsigned(
+        self, authors: tuple[bytes, ...], added: list[bytes], content: bytes, now: float
+    ) -> Sequence[Unsigned]:
+        """A signature to be made with each key of each author's domain."""
         keys = [key for domain in authors for key in self._keys.of(domain)]
         if not keys:
-            return []
-        whole = b"".join((*added, dot_unstuff(content)))
-        return [key.sign(whole, now=now) for key in keys]
+            return ()
+        canonical = Canonical.of(b"".join((*added, dot_unstuff(content))))
+        return [key.prepare(canonical, now=now) for key in keys]
 
     def _stored(self, session: Submitter, message: Message, began: float) -> None:
         session.accept(message.queue_id)

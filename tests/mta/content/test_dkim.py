@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from postroad.content.dkim import DkimKey, canonical_body
+from postroad.content.dkim import Canonical, DkimKey, canonical_body
 from postroad.content.key_error import KeyFileError
 
 RSA = rsa.generate_private_key(public_exponent=65537, key_size=1024)
@@ -60,7 +60,7 @@ def verifies(message: bytes, key: rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey)
 
 
 def signed(content: bytes, key: rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey) -> bytes:
-    return DkimKey("x.test", "s1", key).sign(content, now=1.7e9) + content
+    return DkimKey("x.test", "s1", key).prepare(Canonical.of(content), now=1.7e9).signed() + content
 
 
 MESSAGES = [
