@@ -1,15 +1,15 @@
 """A draft: a message that was taken apart and lacks nothing but its signatures."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from postroad.content.dkim import Unsigned
 from postroad.smtp.envelope import Envelope
 from postroad.spool.message import Delivery, Message, group_recipients
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(msgspec.Struct, frozen=True):
     """One of them.
 
     Args:

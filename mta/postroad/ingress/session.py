@@ -129,7 +129,10 @@ class IngressSession(asyncio.Protocol):
             if not data:
                 return
         protocol = self.protocol
-        self.handle(protocol.receive(data))
+        if events := protocol.receive(data):
+            self.handle(events)
+        else:
+            self._flush()
         self._look_at_progress()
         if protocol.awaits_answer and protocol.buffered > _BUFFER_LIMIT:
             self._ahead = True
@@ -255,17 +258,17 @@ class IngressSession(asyncio.Protocol):
             self._transport.abort()
 
     def _flush(self) -> None:
-        tls = self._tls
-        if self._transport is None:
+        tls, transport = self._tls, self._transport
+        if transport is None:
             return
         if tls is None:
             if data := self.protocol.data_to_send():
-                self._transport.write(data)
+                transport.write(data)
             return
         if tls.established and (data := self.protocol.data_to_send()):
             tls.send(data)
         if data := tls.data_to_send():
-            self._transport.write(data)
+            transport.write(data)
 
     def _touch(self) -> None:
         self._deadline = self._listener.loop.time() + self._listener.timeout
@@ -273,10 +276,11 @@ class IngressSession(asyncio.Protocol):
     def _look_at_progress(self) -> None:
         """Whole commands, and octets of a message, are progress; octets of a command alone are none."""
         protocol = self.protocol
-        if protocol.commands != self._commands or protocol.in_content:
+        in_content = protocol.in_content
+        if in_content or protocol.commands != self._commands:
             self._commands = protocol.commands
             self._touch()
-        if not protocol.content_octets and not protocol.in_content:
+        if not in_content and not protocol.content_octets:
             self._content_since = 0.0
         elif not self._content_since:
             self._content_since = self._listener.loop.time()

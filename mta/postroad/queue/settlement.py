@@ -51,6 +51,10 @@ class Settlement:
 
     def settle(self, delivery: Delivery, replies: tuple[Reply, ...], host: str, facts: dict[str, Any]) -> None:
         """Sort recipients by their replies; each sort goes its own way from here on."""
+        if len(replies) == 1 and replies[0].positive:
+            # As most are: one recipient, one reply.
+            self._delivered(delivery, {delivery.recipients[0]: replies[0]}, facts)
+            return
         sorts: dict[str, list[int]] = {}
         words: dict[int, Reply] = {}
         for index, reply in zip(delivery.recipients, replies, strict=True):

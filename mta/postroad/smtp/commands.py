@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from postroad.smtp.envelope import Notify, is_envid, is_orcpt
 
@@ -33,8 +34,7 @@ class CommandError(ValueError):
         self.reply = reply
 
 
-@dataclass(frozen=True, slots=True)
-class MailArguments:
+class MailArguments(msgspec.Struct, frozen=True):
     """What MAIL said."""
 
     sender: bytes
@@ -47,8 +47,7 @@ class MailArguments:
     envid: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class RcptArguments:
+class RcptArguments(msgspec.Struct, frozen=True):
     """What RCPT said."""
 
     address: bytes

@@ -23,13 +23,19 @@ class Dialogue:
 
     def data_to_send(self) -> bytes:
         """What to send now; given once."""
-        out = b"".join(self._out)
-        self._out.clear()
-        return out
+        out = self._out
+        if not out:
+            return b""
+        said = out[0] if len(out) == 1 else b"".join(out)
+        out.clear()
+        return said
 
     def _take_events(self) -> list[ServerEvent]:
-        events, self._events = self._events, []
-        return events
+        events = self._events
+        if events:
+            self._events = []
+            return events
+        return []
 
     def _end(self, line: bytes) -> None:
         """Say a last word, unless one is said."""

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import IntFlag
 
 import msgspec
@@ -40,8 +39,7 @@ class DsnRequest(msgspec.Struct, array_like=True, frozen=True, gc=False):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(msgspec.Struct, frozen=True):
     """What MAIL and RCPT said (RFC 5321 2.3.1): addresses as octets without brackets, an empty `sender` for `<>`."""
 
     sender: bytes

@@ -27,6 +27,8 @@ class MailTransaction:
         """All of it."""
         mail = self.mail
         dsn = None
+        if len(self.recipients) == 1 and not (mail.ret or mail.envid or self._notify[0] or self._orcpt[0]):
+            return Envelope(mail.sender, (self.recipients[0],), mail.eight_bit, mail.smtputf8)
         notified, named = any(self._notify), any(self._orcpt)
         if mail.ret or mail.envid or notified or named:
             dsn = DsnRequest(

@@ -62,9 +62,15 @@ class Parts:
         self._held += octets
         return True
 
-    def whole(self) -> bytes:
-        """All of it; it stays counted until `clear`."""
+    def whole(self, *, without: int = 0) -> bytes:
+        """All of it but the last octets; it stays counted until `clear`."""
         parts, self._parts = self._parts, []
+        # Cut before they are put together, as that is a copy of everything.
+        while without and parts:
+            last = parts.pop()
+            if len(last) > without:
+                parts.append(last[:-without])
+            without = max(0, without - len(last))
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def clear(self) -> None:

@@ -1,7 +1,8 @@
 """Transactions of a client: one message for one site, and the commands that say so."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from postroad.smtp.content import dot_unstuff
 from postroad.smtp.envelope import DsnRequest, Notify
@@ -12,8 +13,7 @@ _NOTIFY = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Transaction:
+class Transaction(msgspec.Struct, frozen=True):
     """One message for one site. `content` is the wire form (dot-stuffed, ending in CRLF), in pieces."""
 
     sender: bytes

@@ -103,7 +103,10 @@ class Message(msgspec.Struct, eq=False):
 
     def close(self, delivery: Delivery) -> None:
         """A delivery is over."""
-        self.deliveries = tuple(item for item in self.deliveries if item is not delivery)
+        if len(self.deliveries) == 1 and self.deliveries[0] is delivery:
+            self.deliveries = ()
+        else:
+            self.deliveries = tuple(item for item in self.deliveries if item is not delivery)
 
     @property
     def moved_octets(self) -> int:
