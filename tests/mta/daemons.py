@@ -1,6 +1,7 @@
 """Real processes for tests: an MTA, a proxy, sinks that take mail and servers that behave badly."""
 
 import contextlib
+import http.client
 import json
 import signal
 import socket
@@ -101,6 +102,11 @@ class Daemon:
         return next((float(value) for key, _, value in lines if key == name), 0.0)
 
     def events(self, *names: str) -> list[dict[str, Any]]:
+        """What it logged until now. Lines are written at the end of the turn that a reply is sent in: an answer to a
+        later question comes after them."""
+        if self.process is not None and self.process.poll() is None:
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                self.get("/health")
         lines = [line for line in self.log.read_text().splitlines() if line.startswith("{")]
         return [event for line in lines if (event := json.loads(line))["event"] in names]
 

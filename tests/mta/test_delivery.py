@@ -130,6 +130,7 @@ def test_mail_goes_through_the_proxy_and_a_dead_proxy_is_passed_over(
     send(mta, count=5)
     wait_until(lambda: sum(sink.ids.values()) == 5)
     assert {peer[0] for peer in sink.peers} == {"127.0.0.9"}
+    wait_until(lambda: len(mta.events("delivery")) == 5)
     assert {event["source"] for event in mta.events("delivery")} == {"127.0.0.9"}
     assert proxy.metric('postroad_proxy_accepted_connections_total{protocol="socks5"}') >= 1
 
