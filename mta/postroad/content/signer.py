@@ -1,4 +1,4 @@
-"""Signatures made off the event loop: one by RSA takes a quarter of a millisecond, in which it can serve others."""
+"""Signatures made off the event loop where there are cores to spare: one by RSA takes a quarter of a millisecond."""
 
 import asyncio
 import contextlib
@@ -12,6 +12,10 @@ from postroad.content.dkim import Unsigned
 MAX_THREADS = 4
 """One signs about as many messages as a loop can hand over; more are for domains with several or longer keys."""
 
+_NEEDED_CORES = 2
+"""The loop's, and one for the kernel, the spool's syncs and who else is on the machine: on two cores a thread that
+signs takes the loop's time, and its turns at the interpreter's lock with it (ADR 24)."""
+
 Done = Callable[[list[bytes] | Exception], None]
 """Takes the fields, or what went wrong with one of them."""
 _Job = tuple[Sequence[Unsigned], Done]
@@ -19,10 +23,20 @@ _TOGETHER = 4
 """Messages whose signatures the loop is told about at once, at the most: the first waits for the last."""
 
 
-class Signer:
-    """Threads that sign. `cryptography` lets other threads of Python run while it computes with RSA."""
+def spare_threads(cores: int) -> int:
+    """How many threads sign on a machine of so many cores; 0 means that the loop does."""
+    return max(0, min(MAX_THREADS, cores - _NEEDED_CORES))
 
-    def __init__(self) -> None:
+
+class Signer:
+    """Threads that sign. `cryptography` lets other threads of Python run while it computes with RSA.
+
+    Args:
+        threads: how many; with 0 everything is signed at once, on the loop.
+    """
+
+    def __init__(self, threads: int | None = None) -> None:
+        self._wanted = spare_threads(len(os.sched_getaffinity(0))) if threads is None else threads
         self._loop = asyncio.get_running_loop()
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._threads: list[threading.Thread] = []
@@ -30,7 +44,7 @@ class Signer:
 
     def sign(self, unsigned: Sequence[Unsigned], done: Done) -> None:
         """Sign with the key of each; `done` is called once, at once if that takes no time, else later on the loop."""
-        if all(each.quick for each in unsigned):
+        if not self._wanted or all(each.quick for each in unsigned):
             done(_signed(unsigned))
             return
         if not self._threads:
@@ -46,8 +60,7 @@ class Signer:
             thread.join()
 
     def _start(self) -> None:
-        # One core is the loop's: more threads than the others would only take it from there.
-        for _ in range(max(1, min(MAX_THREADS, len(os.sched_getaffinity(0)) - 1))):
+        for _ in range(self._wanted):
             thread = threading.Thread(target=self._run, name="dkim-sign", daemon=True)
             self._threads.append(thread)
             thread.start()
